@@ -19,7 +19,8 @@ export type IdKind =
   | "scene"
   | "paragraph"
   | "model"
-  | "voice";
+  | "voice"
+  | "consent";
 
 /** A new id, `<kind>_<ulid>`: sorted by time of creation, lower case, 26 characters behind the word. */
 export function newId(kind: IdKind): string {

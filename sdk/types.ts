@@ -69,7 +69,10 @@ export interface PluginContext {
   readonly signal: AbortSignal;
   /** Says how far the work is. `fraction` 0 to 1. */
   progress(fraction: number, message?: string): void;
-  log: Record<"debug" | "info" | "warn" | "error", (message: string, fields?: Record<string, Plain>) => void>;
+  log: Record<
+    "debug" | "info" | "warn" | "error",
+    (message: string, fields?: Record<string, Plain>) => void
+  >;
   /** Calls a host service that the manifest names and the operator granted. */
   service(name: string, input: Plain): Promise<Plain>;
 }
@@ -105,7 +108,9 @@ export interface ContentMetadata {
   /** As found: an SPDX id, a URL or words. */
   readonly licence?: string | undefined;
   readonly keywords?: readonly string[] | undefined;
-  readonly images?: readonly { readonly url: string; readonly alt?: string | undefined }[] | undefined;
+  readonly images?:
+    | readonly { readonly url: string; readonly alt?: string | undefined }[]
+    | undefined;
   /** Whatever else the format says, by the format's own names. */
   readonly [key: string]: Plain | undefined;
 }

@@ -22,7 +22,11 @@ export const JOB_STATUSES = [
 export type JobStatus = typeof JOB_STATUSES[number];
 
 /** The three that nothing follows. */
-export const END_STATUSES = ["completed", "failed", "cancelled"] as const satisfies readonly JobStatus[];
+export const END_STATUSES = [
+  "completed",
+  "failed",
+  "cancelled",
+] as const satisfies readonly JobStatus[];
 
 export function isEnded(status: JobStatus): boolean {
   return (END_STATUSES as readonly JobStatus[]).includes(status);

@@ -53,6 +53,8 @@ export interface RevisionTable {
 
 /** A passage of the current revision: offsets in UTF-16 code units into the text, end exclusive. */
 export interface ChunkTable {
+  /** Ties the chunk to its entry in the full text. */
+  row: Generated<number>;
   id: string;
   content_id: string;
   revision_id: string;
@@ -87,6 +89,8 @@ export interface ArtifactTable {
 }
 
 export interface JobTable {
+  /** Order of insertion; cursors of lists hold it. */
+  row: Generated<number>;
   id: string;
   kind: string;
   plugin: string | null;
@@ -219,6 +223,8 @@ export interface BlobLeaseTable {
 export interface MigrationTable {
   number: number;
   name: string;
+  /** SHA-256 of the migration's text, hex: one that was applied is never edited. */
+  checksum: string;
   applied: string;
 }
 

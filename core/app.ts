@@ -1,0 +1,163 @@
+/** Puts the host together and starts it: the only place that chooses adapters. */
+import { join } from "node:path";
+import { createPool } from "../sandbox/pool.ts";
+import * as assets from "./assets.ts";
+import { createSqlAuth } from "./auth/sql_auth.ts";
+import type { RunningHost, StartOptions } from "./cli/host_contract.ts";
+import { EventBus } from "./events.ts";
+import { removeHostFile, writeHostFile } from "./host_file.ts";
+import { createHttpApp } from "./http/app.ts";
+import type { Host } from "./http/host.ts";
+import { serveHttp } from "./http/serve.ts";
+import { createJobs } from "./jobs/dispatcher.ts";
+import { openQueueKv } from "./jobs/queue_kv.ts";
+import { createLibrary } from "./library/create_library.ts";
+import { exportHandler } from "./library/export_pipeline.ts";
+import { importHandler } from "./library/import_pipeline.ts";
+import { lockDataFolder } from "./lock.ts";
+import { createNetwork } from "./network/private.ts";
+import { createBundler } from "./plugins/bundle.ts";
+import { createPlugins } from "./plugins/create_plugins.ts";
+import { createProvenance } from "./provenance/create_provenance.ts";
+import { createSearch } from "./search/create_search.ts";
+import { loadSettings } from "./settings.ts";
+import { createBlobKeeper } from "./stores/blobs.ts";
+import { openObjectsFs } from "./stores/objects_fs.ts";
+import { openSqlite } from "./stores/sqlite.ts";
+
+export type { RunningHost, StartOptions };
+
+/** Starts a host on a data folder. Throws `locked` when another one runs there. */
+export async function startHost(options: StartOptions): Promise<RunningHost> {
+  const { dataDir } = options;
+  const log = options.log ?? (() => {});
+  // Closed in reverse: HTTP first, the lock last.
+  const stack = new AsyncDisposableStack();
+  try {
+    stack.use(await lockDataFolder(dataDir));
+    const settings = await loadSettings(assets.CONFIG_DIR);
+    const network = await createNetwork({
+      allowPrivate: [...settings.network.allow_private, ...(options.allowPrivate ?? [])],
+    });
+    const sql = stack.use(
+      await openSqlite(join(dataDir, "library.db"), { migrationsDir: assets.SQL_MIGRATIONS_DIR }),
+    );
+    const objects = await openObjectsFs(join(dataDir, "objects"));
+    const blobs = createBlobKeeper(sql, objects);
+    const queue = stack.use(await openQueueKv(join(dataDir, "queue.kv")));
+    const events = new EventBus();
+    const bundler = createBundler({
+      cacheDir: join(dataDir, "bundles"),
+      nodeModulesDir: assets.NODE_MODULES_DIR,
+      sdkDir: assets.SDK_DIR,
+    });
+    const plugins = await createPlugins({
+      sql,
+      bundler,
+      network,
+      dataDir,
+      builtinDir: assets.BUILTIN_PLUGINS_DIR,
+      configDir: assets.CONFIG_DIR,
+      safeMode: options.safeMode,
+    });
+    const ownApi: string[] = [];
+    const pool = stack.use(createPool({
+      deno: assets.denoPath(),
+      assets: assets.SANDBOX_DIR,
+      denoDirs: join(dataDir, "runners"),
+      idleMs: settings.runners.idle_s * 1000,
+      denied: () => ownApi,
+    }));
+    const parts = { sql, blobs, plugins, pool };
+    const engine = stack.use(createJobs({
+      sql,
+      blobs,
+      queue,
+      events,
+      handlers: {
+        import: importHandler(parts),
+        export: exportHandler(parts),
+        noop: { run: () => Promise.resolve(null) },
+      },
+      concurrency: settings.jobs.concurrency,
+      classLimits: (name) => {
+        if (name.startsWith("site:")) return settings.jobs.per_site;
+        const plugin = plugins.list().find(({ id }) => name === `plugin:${id}`);
+        return plugin?.limits.concurrency;
+      },
+    }));
+    const { jobs } = engine;
+    const auth = createSqlAuth(sql);
+    const host: Host = {
+      version: assets.VERSION,
+      auth,
+      jobs,
+      library: createLibrary({ sql, blobs, jobs, plugins, network, events }),
+      search: createSearch(sql),
+      provenance: createProvenance(sql),
+      plugins,
+      pluginHealth: (id) => plugins.health(id, pool),
+      ready: async () => ({
+        sql: await sql.db.selectFrom("migration").select("number").executeTakeFirst()
+          .then((row) => row !== undefined, () => false),
+        objects: await Deno.stat(join(dataDir, "objects")).then((s) => s.isDirectory, () => false),
+      }),
+      poolStats: () => pool.stats(),
+    };
+
+    const stopping = new AbortController();
+    const hostname = options.hostname ?? settings.http.hostname;
+    const app = createHttpApp(host, {
+      maxUploadBytes: settings.http.max_upload_mb * 1024 * 1024,
+      checkHost: isLoopback(hostname),
+      extraHosts: settings.http.allowed_hosts,
+      signal: stopping.signal,
+    });
+    const served = await serveHttp(app, {
+      hostname,
+      port: options.port ?? settings.http.port,
+      signal: stopping.signal,
+    });
+    network.protect(served.port);
+    ownApi.push(`${served.hostname}:${served.port}`);
+    stack.defer(async () => {
+      stopping.abort();
+      await served.finished;
+    });
+
+    const adminToken = await auth.bootstrap();
+    await engine.start();
+    const url = `http://${isLoopback(hostname) ? hostname : "127.0.0.1"}:${served.port}`;
+    await writeHostFile(dataDir, {
+      pid: Deno.pid,
+      url,
+      port: served.port,
+      token: auth.sessionToken(),
+      started: new Date().toISOString(),
+    });
+    stack.defer(() => removeHostFile(dataDir));
+    log(`listening on ${url}`);
+    plugins.warm().catch((error) => log(`cannot bundle a plugin: ${error}`));
+
+    const finished = Promise.withResolvers<void>();
+    const closing = stack.move();
+    let stopped: Promise<void> | undefined;
+    const shutdown = () => stopped ??= closing.disposeAsync().finally(finished.resolve);
+    return {
+      url,
+      port: served.port,
+      token: auth.sessionToken(),
+      adminToken,
+      finished: finished.promise,
+      shutdown,
+      [Symbol.asyncDispose]: shutdown,
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "::1" || hostname.startsWith("127.");
+}

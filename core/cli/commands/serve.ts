@@ -1,0 +1,73 @@
+/** `carrel serve`: the server that stays. */
+import { type Builder, gather, wholeNumber } from "../args.ts";
+import { dataDir } from "../data_dir.ts";
+import { EXIT } from "../errors.ts";
+import { firstToken } from "../session.ts";
+
+interface ServeOptions {
+  readonly data?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly allowPrivate?: string[];
+  readonly safeMode?: boolean;
+}
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/;
+
+export function addServe({ program, action }: Builder): void {
+  program.command("serve")
+    .description("start the server and stay until Ctrl-C")
+    .option("--host <address>", "listen on this address", "127.0.0.1")
+    .option(
+      "--port <number>",
+      "listen on this port; 0 takes a free one",
+      wholeNumber(0, 65535),
+      7420,
+    )
+    .option(
+      "--allow-private <host:port>",
+      "let imports reach this private address (may be given several times)",
+      gather,
+    )
+    .option("--safe-mode", "start with every plugin off that is not built in")
+    .action(action(async (session, options: ServeOptions) => {
+      const { io, style } = session;
+      const folder = dataDir({ flag: options.data, env: io.env, os: io.os, cwd: io.cwd });
+      await using host = await io.startHost({
+        dataDir: folder,
+        hostname: options.host,
+        port: options.port,
+        allowPrivate: options.allowPrivate,
+        safeMode: options.safeMode,
+        log: (line) => session.note(line),
+      });
+      session.event({
+        url: host.url,
+        port: host.port,
+        data: folder,
+        admin_token: host.adminToken ?? null,
+      });
+      session.print(`${style.bold("Carrel")} listens on ${style.cyan(host.url)}`);
+      session.print(`  ${style.dim("library")}  ${folder}`);
+      session.print(`  ${style.dim("API")}      ${host.url}/api/docs`);
+      if (host.adminToken !== undefined) session.print(firstToken(host.adminToken, style));
+      if (!LOOPBACK.test(options.host)) {
+        session.note(
+          style.yellow("! ") +
+            "Other machines can reach this address: put a proxy with TLS before it, and keep tokens safe.",
+        );
+      }
+      session.print(style.dim("Ctrl-C stops it."));
+      const interrupted = new Promise<void>((resolve) => {
+        if (session.signal.aborted) resolve();
+        session.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      await Promise.race([interrupted, host.finished]);
+      if (!session.signal.aborted) return EXIT.failed;
+      session.note("Stopping …");
+      await host.shutdown();
+      session.note("Stopped.");
+      // It was asked to end, and did: a service manager takes that for success.
+      return EXIT.ok;
+    }));
+}

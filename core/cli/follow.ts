@@ -1,0 +1,120 @@
+/** Follows jobs to their end, a bar for each, and says how they ended. */
+import type { JobEventJson, JobJson } from "./wire.ts";
+import { hasEnded } from "./wire.ts";
+import type { Client } from "./client.ts";
+import { CliError, EXIT, hintFor, interruptedError } from "./errors.ts";
+import type { Bar, Outcome } from "./progress.ts";
+import type { Session } from "./session.ts";
+import { clean } from "./width.ts";
+
+/** The words for a job's place: its stage while it runs, else its status. */
+export function placeOf(job: Pick<JobEventJson, "status" | "stage">): string {
+  return job.status === "running" && job.stage !== null ? job.stage : job.status;
+}
+
+/** Follows one job on a bar; resolves with it when it has ended. */
+export async function followJob(
+  client: Client,
+  id: string,
+  bar: Bar,
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onEvent?: ((event: JobEventJson) => void) | undefined;
+    /** What the bar says when the job is completed. */
+    readonly done?: ((job: JobJson) => Promise<string> | string) | undefined;
+  } = {},
+): Promise<JobJson> {
+  for await (const event of client.watchJob(id, { signal: options.signal })) {
+    options.onEvent?.(event);
+    if (hasEnded(event.status)) continue;
+    bar.update({
+      stage: placeOf(event),
+      percent: event.progress,
+      message: event.message ?? undefined,
+    });
+  }
+  const job = await client.job(id, options.signal);
+  if (job.status === "completed") bar.end("completed", await options.done?.(job) ?? "");
+  else bar.end(job.status as Outcome, job.error ? `${job.error.code}: ${job.error.message}` : "");
+  return job;
+}
+
+/** The lines that say why a job failed and what to do next; none for a job that did not. */
+export function failureLines(session: Session, name: string, job: JobJson): string[] {
+  if (job.status === "completed") return [];
+  const { style } = session;
+  if (job.error === null) return [`${style.yellow("–")} ${clean(name)}: ${job.status} (${job.id})`];
+  const { code, message } = job.error;
+  const hint = hintFor(code, job.id);
+  return [
+    `${style.red("✗")} ${clean(name)}: ${clean(message)} ${
+      style.dim(`(${clean(code)}, ${job.id})`)
+    }`,
+    ...(hint === undefined ? [] : [`${style.dim("  →")} ${hint}`]),
+  ];
+}
+
+/** Throws what a job that was waited for failed with. */
+export function mustComplete(job: JobJson): JobJson {
+  if (job.status === "completed") return job;
+  throw new CliError(
+    job.error?.code ?? job.status,
+    job.error?.message ?? `The job ${job.id} was ${job.status}.`,
+    { hint: job.error ? hintFor(job.error.code, job.id) : `carrel job retry ${job.id}` },
+  );
+}
+
+/**
+ * What Ctrl-C means for jobs that are under way: the server of somebody else goes on with them; where this
+ * process is the host, they are cancelled, so that nothing is left half done.
+ */
+export async function interruptJobs(
+  session: Session,
+  ids: readonly string[],
+): Promise<CliError> {
+  const { client, own } = await session.connect();
+  if (ids.length === 0) return interruptedError();
+  if (own === undefined) {
+    return interruptedError(
+      `Interrupted: ${
+        ids.length === 1 ? "the job goes" : `${ids.length} jobs go`
+      } on in the server.`,
+      `carrel job watch ${ids[0]}    carrel job cancel ${ids[0]}`,
+    );
+  }
+  const ended = AbortSignal.timeout(10_000);
+  const cancelled = await Promise.allSettled(ids.map(async (id) => {
+    await client.cancelJob(id);
+    for await (const _event of client.watchJob(id, { signal: ended }));
+  }));
+  const left = cancelled.filter((one) => one.status === "rejected").length;
+  return new CliError(
+    "interrupted",
+    left === 0
+      ? `Interrupted: ${ids.length === 1 ? "the job is" : `${ids.length} jobs are`} cancelled.`
+      : `Interrupted: ${left} of ${ids.length} jobs could not be cancelled and go on at the next start.`,
+    { exit: EXIT.interrupted },
+  );
+}
+
+/** Runs the tasks, at most `limit` at once; a task that throws ends nothing but itself. */
+export async function bounded<T, R>(
+  items: readonly T[],
+  limit: number,
+  task: (item: T, index: number) => Promise<R>,
+): Promise<PromiseSettledResult<R>[]> {
+  const results: PromiseSettledResult<R>[] = new Array(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const index = next++;
+      try {
+        results[index] = { status: "fulfilled", value: await task(items[index]!, index) };
+      } catch (reason) {
+        results[index] = { status: "rejected", reason };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
+}

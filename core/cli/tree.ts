@@ -1,0 +1,90 @@
+/** Draws a lineage as a tree: the thing on top, below each node what it was made by, of or with. */
+import type { GenealogyJson } from "../http/schemas.ts";
+import type { Style } from "./format.ts";
+import { clean, cut, widthOf } from "./width.ts";
+
+export interface TreeOptions {
+  readonly style: Style;
+  /** Columns; longer labels are cut. */
+  readonly width: number;
+  /** Edges followed from the root. @default all */
+  readonly depth?: number | undefined;
+  /** Leaves out the kinds of edges that are not wanted. */
+  readonly follow?: ((edge: GenealogyJson["edges"][number]) => boolean) | undefined;
+  /** Where the drawing begins. @default the genealogy's root */
+  readonly from?: string | undefined;
+}
+
+/** The words for an edge, read from parent to child. */
+const EDGE_WORDS: Readonly<Record<string, string>> = {
+  GENERATED_FROM: "from",
+  HAS_SCRIPT: "has",
+  HAS_SCENE: "has",
+  SOURCED_FROM: "from",
+  USED_PARAGRAPH: "used",
+  GENERATED_BY: "made by",
+  NARRATED_BY: "spoken by",
+  CREATED_BY: "for",
+  VERSION_OF: "version of",
+  CITES: "cites",
+  HAS_LICENSE: "licence",
+  IMPORTED_BY: "imported by",
+  RAN_AS: "ran as",
+};
+
+/**
+ * Lines with box-drawing characters. A node that was drawn before is named again and not opened again, so that
+ * a graph with cycles or shared ancestors ends.
+ */
+export function drawTree(genealogy: GenealogyJson, options: TreeOptions): string[] {
+  const { style } = options;
+  const nodes = new Map(genealogy.nodes.map((node) => [node.id, node]));
+  const below = new Map<string, GenealogyJson["edges"]>();
+  for (const edge of genealogy.edges) {
+    if (options.follow && !options.follow(edge)) continue;
+    below.set(edge.from, [...(below.get(edge.from) ?? []), edge]);
+  }
+  const lines: string[] = [];
+  const drawn = new Set<string>();
+
+  const draw = (
+    id: string,
+    lead: string,
+    rest: string,
+    words: string,
+    claim: string,
+    depth: number,
+  ) => {
+    const node = nodes.get(id);
+    const type = clean(node?.type ?? "");
+    const label = clean(node?.label ?? id);
+    const children = below.get(id) ?? [];
+    const again = drawn.has(id) && children.length > 0;
+    const tail = (claim && `claimed by ${claim}`) + (again ? `${claim && ", "}see above` : "");
+    const note = tail === "" ? "" : `  (${tail})`;
+    const before = widthOf(lead) + (words ? widthOf(words) + 1 : 0) +
+      (type ? widthOf(type) + 1 : 0);
+    const room = Math.max(12, options.width - before - widthOf(note));
+    lines.push(
+      style.dim(lead) + (words ? style.dim(words) + " " : "") +
+        (type ? style.cyan(type) + " " : "") +
+        cut(label, room) + style.dim(note),
+    );
+    if (again || depth === 0) return;
+    drawn.add(id);
+    children.forEach((edge, i) => {
+      const last = i === children.length - 1;
+      draw(
+        edge.to,
+        rest + (last ? "└─ " : "├─ "),
+        rest + (last ? "   " : "│  "),
+        EDGE_WORDS[edge.type] ?? clean(edge.type.toLowerCase().replaceAll("_", " ")),
+        edge.claimed_by === "host" ? "" : clean(edge.claimed_by),
+        depth - 1,
+      );
+    });
+  };
+  draw(options.from ?? genealogy.root, "", "", "", "", options.depth ?? Infinity);
+  if (genealogy.truncated) lines.push(style.dim("… more above: ask with a larger --depth"));
+  return lines;
+}

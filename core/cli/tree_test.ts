@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { createStyle } from "./format.ts";
+import { drawTree } from "./tree.ts";
+import type { GenealogyJson } from "./wire.ts";
+
+const style = createStyle(false);
+
+function genealogy(edges: [string, string, string, string?][], truncated = false): GenealogyJson {
+  const ids = [...new Set(edges.flatMap(([from, , to]) => [from, to]))];
+  return {
+    root: ids[0]!,
+    nodes: ids.map((id) => ({ id, type: "Chunk", label: `the ${id}`, properties: {} })),
+    edges: edges.map(([from, type, to, claimed_by = "host"]) => ({ from, to, type, claimed_by })),
+    truncated,
+  };
+}
+
+Deno.test("drawTree() draws branches, names edges and says who claims them", () => {
+  const lines = drawTree(
+    genealogy([
+      ["book", "HAS_SCENE", "chapter", "export.ebook"],
+      ["book", "GENERATED_BY", "plugin"],
+      ["chapter", "USED_PARAGRAPH", "chunk"],
+      ["chunk", "MADE_WITH_CARE", "page"],
+    ]),
+    { style, width: 80 },
+  );
+  assert.deepEqual(lines, [
+    "Chunk the book",
+    "├─ has Chunk the chapter  (claimed by export.ebook)",
+    "│  └─ used Chunk the chunk",
+    "│     └─ made with care Chunk the page",
+    "└─ made by Chunk the plugin",
+  ]);
+});
+
+Deno.test("drawTree() opens a shared node once and ends when the graph has a cycle", () => {
+  const lines = drawTree(
+    genealogy([["a", "CITES", "b"], ["b", "CITES", "a"], ["a", "CITES", "c"], ["c", "CITES", "b"]]),
+    { style, width: 80 },
+  );
+  assert.deepEqual(lines, [
+    "Chunk the a",
+    "├─ cites Chunk the b",
+    "│  └─ cites Chunk the a  (see above)",
+    "└─ cites Chunk the c",
+    "   └─ cites Chunk the b  (see above)",
+  ]);
+});
+
+Deno.test("drawTree() obeys depth, follow and from, and says when something was cut off", () => {
+  const graph = genealogy([["a", "CITES", "b"], ["b", "CITES", "c"], ["b", "RAN_AS", "d"]], true);
+  assert.deepEqual(drawTree(graph, { style, width: 80, depth: 1 }), [
+    "Chunk the a",
+    "└─ cites Chunk the b",
+    "… more above: ask with a larger --depth",
+  ]);
+  const follow = (edge: { type: string }) => edge.type !== "RAN_AS";
+  assert.deepEqual(drawTree(graph, { style, width: 80, from: "b", follow }).slice(0, -1), [
+    "Chunk the b",
+    "└─ cites Chunk the c",
+  ]);
+});
+
+Deno.test("drawTree() cleans labels, cuts them to the width, and names nodes that are not there", () => {
+  const graph = genealogy([["a", "CITES", "b"]]);
+  graph.nodes = [{
+    id: "a",
+    type: "Page",
+    label: "x\x1b]0;y\x07" + "z".repeat(90),
+    properties: {},
+  }];
+  const [first, second] = drawTree(graph, { style, width: 40 });
+  assert.equal(first, `Page x\ufffd]0;y\ufffd${"z".repeat(27)}…`);
+  assert.equal(first.length, 40);
+  assert.equal(second, "└─ cites b");
+});

@@ -1,0 +1,40 @@
+/** What the HTTP layer needs of the host: `core/app.ts` provides it, tests may provide parts. */
+import type { Auth } from "../auth/auth.ts";
+import type { Jobs } from "../jobs/jobs.ts";
+import type { Library } from "../library/library.ts";
+import type { Plugins } from "../plugins/plugins.ts";
+import type { Provenance } from "../provenance/provenance.ts";
+import type { Search } from "../search/search.ts";
+import type { Health } from "../../sdk/types.ts";
+import type { PoolStats } from "../../sandbox/types.ts";
+
+export interface Host {
+  readonly version: string;
+  readonly auth: Auth;
+  readonly jobs: Jobs;
+  readonly library: Library;
+  readonly search: Search;
+  readonly provenance: Provenance;
+  readonly plugins: Plugins;
+  /** Health of a plugin, checked in a runner now. */
+  pluginHealth(id: string): Promise<Health>;
+  /** Stores by name and whether they answer. */
+  ready(): Promise<Readonly<Record<string, boolean>>>;
+  poolStats(): PoolStats;
+}
+
+/** The part of it that the routes use; a `Host` is one. */
+export interface HttpHost extends Omit<Host, "jobs" | "plugins"> {
+  readonly jobs: Pick<Jobs, "get" | "list" | "cancel" | "retry" | "watch">;
+  readonly plugins: Pick<
+    Plugins,
+    | "list"
+    | "get"
+    | "permissions"
+    | "install"
+    | "consents"
+    | "decide"
+    | "setEnabled"
+    | "uninstall"
+  >;
+}

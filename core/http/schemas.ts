@@ -1,0 +1,279 @@
+/**
+ * The shapes of the HTTP API, said once: they validate, document (`/api/openapi.json`) and type the
+ * command line's client. Field names are snake_case on the wire.
+ */
+import { z } from "@hono/zod-openapi";
+import { JOB_STATUSES, STAGES } from "../jobs/job.ts";
+import { ROLES } from "../library/library.ts";
+
+const plain = z.record(z.string(), z.unknown());
+
+/** RFC 9457 problem document. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  code: z.string(),
+  detail: z.string(),
+  instance: z.string().optional(),
+  details: plain.optional(),
+}).openapi("Problem");
+
+export const jobSchema = z.object({
+  id: z.string(),
+  kind: z.string(),
+  plugin: z.string().nullable(),
+  status: z.enum(JOB_STATUSES),
+  stage: z.enum(STAGES).nullable(),
+  stages: z.array(z.object({ name: z.enum(STAGES), executor: z.string() })),
+  progress: z.number(),
+  message: z.string().nullable(),
+  priority: z.number().int(),
+  attempt: z.number().int(),
+  max_attempts: z.number().int(),
+  run_at: z.string(),
+  parent: z.string().nullable(),
+  user: z.string(),
+  input: z.unknown(),
+  result: z.unknown(),
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    retryable: z.boolean(),
+    details: plain.optional(),
+    log: z.array(z.string()).optional(),
+  }).nullable(),
+  created: z.string(),
+  started: z.string().nullable(),
+  completed: z.string().nullable(),
+}).openapi("Job");
+
+export const jobEventSchema = z.object({
+  job_id: z.string(),
+  seq: z.number().int(),
+  status: z.enum(JOB_STATUSES),
+  stage: z.enum(STAGES).nullable(),
+  progress: z.number(),
+  message: z.string().nullable(),
+  plugin: z.string().nullable(),
+  timestamp: z.string(),
+}).openapi("JobEvent");
+
+export const fileSchema = z.object({
+  name: z.string(),
+  media_type: z.string(),
+  size: z.number().int(),
+  digest: z.string(),
+}).openapi("File");
+
+export const contentSchema = z.object({
+  id: z.string(),
+  url: z.string(),
+  type: z.string(),
+  title: z.string(),
+  authors: z.array(z.string()),
+  published: z.string().nullable(),
+  language: z.string().nullable(),
+  summary: z.string().nullable(),
+  licence: z.string().nullable(),
+  status: z.string(),
+  metadata: plain,
+  warnings: z.array(z.string()),
+  collection: z.string(),
+  user: z.string(),
+  revision: z.object({ id: z.string(), number: z.number().int(), created: z.string() }),
+  files: z.array(fileSchema),
+  created: z.string(),
+  updated: z.string(),
+}).openapi("Content");
+
+export const artifactSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  title: z.string(),
+  sources: z.array(z.object({ content: z.string(), revision: z.string() })),
+  files: z.array(fileSchema),
+  size: z.number().int(),
+  parameters: plain,
+  metadata: plain,
+  plugin: z.string(),
+  plugin_digest: z.string(),
+  job: z.string(),
+  user: z.string(),
+  version_of: z.string().nullable(),
+  created: z.string(),
+}).openapi("Artifact");
+
+export const importRequestSchema = z.object({
+  url: z.string().max(8192).optional(),
+  urls: z.array(z.string().max(8192)).max(100).optional(),
+  plugin: z.string().optional(),
+  priority: z.number().int().min(1).max(10).optional(),
+  collection: z.string().optional(),
+  metadata: plain.optional(),
+}).strict().openapi("ImportRequest");
+
+export const exportRequestSchema = z.object({
+  source_ids: z.array(z.string()).min(1).max(1000),
+  format: z.string().default("ebook"),
+  plugin: z.string().optional(),
+  parameters: plain.optional(),
+  priority: z.number().int().min(1).max(10).optional(),
+  provenance: z.object({ version_of: z.string().optional(), reason: z.string().optional() })
+    .optional(),
+}).strict().openapi("ExportRequest");
+
+/**
+ * 202: the work goes on as jobs; `job` is the first of `jobs`. Of several sources, those that could not be
+ * started are `rejected`.
+ */
+export const acceptedSchema = z.object({
+  job: jobSchema,
+  jobs: z.array(jobSchema),
+  rejected: z.array(z.object({ source: z.string(), code: z.string(), detail: z.string() }))
+    .optional(),
+}).openapi("Accepted");
+
+export const searchHitSchema = z.object({
+  chunk: z.string(),
+  content: z.object({ id: z.string(), title: z.string(), type: z.string(), url: z.string() }),
+  revision: z.string(),
+  start: z.number().int(),
+  end: z.number().int(),
+  page: z.number().int().nullable(),
+  heading: z.string().nullable(),
+  text: z.string(),
+  highlights: z.array(z.tuple([z.number().int(), z.number().int()])),
+  score: z.number(),
+}).openapi("SearchHit");
+
+export const searchAnswerSchema = z.object({ query: z.string(), hits: z.array(searchHitSchema) })
+  .openapi("SearchAnswer");
+
+export const genealogySchema = z.object({
+  root: z.string(),
+  nodes: z.array(
+    z.object({ id: z.string(), type: z.string(), label: z.string(), properties: plain }),
+  ),
+  edges: z.array(
+    z.object({ from: z.string(), to: z.string(), type: z.string(), claimed_by: z.string() }),
+  ),
+  truncated: z.boolean(),
+}).openapi("Genealogy");
+
+export const attributionSchema = z.object({
+  artifact: z.string(),
+  text: z.string(),
+  parts: z.array(z.object({
+    id: z.string(),
+    kind: z.string(),
+    title: z.string().nullable(),
+    location: z.string().nullable(),
+    claimed_by: z.string(),
+    sources: z.array(z.object({
+      content: z.string(),
+      title: z.string(),
+      url: z.string().nullable(),
+      revision: z.string().nullable(),
+      passages: z.array(z.object({
+        chunk: z.string(),
+        start: z.number().int(),
+        end: z.number().int(),
+        page: z.number().int().nullable(),
+      })),
+    })),
+  })),
+}).openapi("Attribution");
+
+export const permissionSchema = z.object({
+  key: z.string(),
+  permission: z.string(),
+  value: z.string(),
+  text: z.string(),
+  risk: z.enum(["low", "medium", "high"]),
+  reason: z.string().nullable(),
+  granted: z.boolean(),
+}).openapi("Permission");
+
+export const healthSchema = z.object({
+  status: z.enum(["healthy", "unhealthy", "unknown"]),
+  message: z.string().nullable(),
+}).openapi("Health");
+
+export const pluginSchema = z.object({
+  id: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  description: z.string(),
+  version: z.string(),
+  origin: z.string(),
+  builtin: z.boolean(),
+  enabled: z.boolean(),
+  trust: z.enum(["sandboxed", "restricted", "trusted"]),
+  digest: z.string(),
+  match: z.array(z.string()),
+  media_types: z.array(z.string()),
+  formats: z.array(z.string()),
+  permissions: z.array(permissionSchema),
+  limits: z.record(z.string(), z.number()),
+  config: plain,
+  health: healthSchema.optional(),
+}).openapi("Plugin");
+
+export const consentSchema = z.object({
+  id: z.string(),
+  plugin: z.string(),
+  name: z.string(),
+  version: z.string(),
+  description: z.string(),
+  origin: z.string(),
+  digest: z.string(),
+  permissions: z.array(permissionSchema),
+  warnings: z.array(z.string()),
+}).openapi("Consent");
+
+/** `url`: a folder on the host's machine, as an absolute path or a `file:` URL. */
+export const installRequestSchema = z.object({ url: z.string() }).strict().openapi(
+  "InstallRequest",
+);
+
+/** `grants`: keys of the permissions to grant; the others are denied. */
+export const decisionSchema = z.object({
+  decision: z.enum(["grant", "deny"]),
+  grants: z.array(z.string()).default([]),
+}).strict().openapi("Decision");
+
+export const tokenSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  user: z.string(),
+  role: z.enum(ROLES),
+  created: z.string(),
+  last_used: z.string().nullable(),
+  expires: z.string().nullable(),
+}).openapi("Token");
+
+export const newTokenSchema = z.object({
+  name: z.string().min(1).max(100),
+  role: z.enum(ROLES),
+  expires: z.string().optional(),
+}).strict().openapi("NewToken");
+
+/** `token` is shown this once. */
+export const createdTokenSchema = tokenSchema.extend({ token: z.string() }).openapi("CreatedToken");
+
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), cursor: z.string().nullable() });
+
+export type JobJson = z.infer<typeof jobSchema>;
+export type JobEventJson = z.infer<typeof jobEventSchema>;
+export type ContentJson = z.infer<typeof contentSchema>;
+export type ArtifactJson = z.infer<typeof artifactSchema>;
+export type SearchAnswerJson = z.infer<typeof searchAnswerSchema>;
+export type GenealogyJson = z.infer<typeof genealogySchema>;
+export type AttributionJson = z.infer<typeof attributionSchema>;
+export type PluginJson = z.infer<typeof pluginSchema>;
+export type ConsentJson = z.infer<typeof consentSchema>;
+export type TokenJson = z.infer<typeof tokenSchema>;
+export type CreatedTokenJson = z.infer<typeof createdTokenSchema>;
+export type ProblemJson = z.infer<typeof problemSchema>;

@@ -1,0 +1,194 @@
+/**
+ * The export job: the host reads the pinned revisions of the sources, the plugin makes files of them in its
+ * runner, the host stores the files with their lineage.
+ */
+import type { Kysely } from "kysely";
+import type {
+  Attribution,
+  ContentMetadata,
+  ContentType,
+  ExportInput,
+  ExportSource,
+  Plain,
+} from "../../sdk/types.ts";
+import type { Pool } from "../../sandbox/types.ts";
+import { CarrelError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import type { JobHandler, JobRun } from "../jobs/job.ts";
+import type { Plugins } from "../plugins/plugins.ts";
+import { lineageOf } from "../provenance/lineage.ts";
+import type { BlobKeeper } from "../stores/blobs.ts";
+import type { Database, SqlStore } from "../stores/sql.ts";
+import type { StoredFile } from "./library.ts";
+import { parseOutput } from "./plugin_output.ts";
+
+/** The job's input. */
+export interface ExportJobInput {
+  readonly sources: readonly { readonly content: string; readonly revision: string }[];
+  readonly format: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly versionOf?: string | undefined;
+  readonly reason?: string | undefined;
+}
+
+/** What the plugin made, its files stored. */
+interface Composed {
+  readonly title: string;
+  readonly files: readonly StoredFile[];
+  readonly attributions: readonly Attribution[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Passages of each source, to tell a part of it from the whole. */
+  readonly chunks: Readonly<Record<string, number>>;
+  readonly plugin: { readonly id: string; readonly version: string; readonly digest: string };
+}
+
+export function exportHandler(
+  { sql, blobs, plugins, pool }: { sql: SqlStore; blobs: BlobKeeper; plugins: Plugins; pool: Pool },
+): JobHandler<Composed> {
+  async function compose(run: JobRun, input: ExportJobInput): Promise<Composed> {
+    const plugin = plugins.get(run.job.plugin ?? "");
+    run.progress(5, "reading the sources");
+    const sources: ExportSource[] = [];
+    for (const source of input.sources) {
+      run.signal.throwIfAborted();
+      sources.push(await readSource(sql.db, blobs, source));
+    }
+    const spec = await plugins.runnerSpec(plugin.id);
+    await using desk = await pool.acquire(spec, { signal: run.signal });
+    const title = input.parameters["title"];
+    const asked: ExportInput = {
+      sources,
+      // The time of the request, not of the attempt: a retry makes the same bytes.
+      now: run.job.created,
+      ...(typeof title === "string" && title !== "" ? { title } : {}),
+    };
+    const answer = await desk.call("generate", [asked, input.parameters as Record<string, Plain>], {
+      signal: run.signal,
+      job: { id: run.job.id, idempotencyKey: run.job.id },
+      onProgress: (fraction, message) => run.progress(15 + 75 * fraction, message),
+    });
+    const output = parseOutput(answer, plugin.id);
+    const chunks = Object.fromEntries(sources.map((s) => [s.id, s.chunks.length]));
+    const stranger = output.attributions.find((a) => !Object.hasOwn(chunks, a.source));
+    if (stranger) {
+      throw new CarrelError(
+        "invalid_output",
+        `Cannot use what "${plugin.id}" returned from generate: it names "${stranger.source}", which is no source`,
+      );
+    }
+    const files: StoredFile[] = [];
+    for (const { name, mediaType, bytes } of output.files) {
+      files.push({ name, mediaType, ...(await blobs.put(run.job.id, bytes, mediaType)) });
+    }
+    return {
+      title: output.title,
+      files,
+      attributions: output.attributions,
+      metadata: output.metadata ?? {},
+      chunks,
+      plugin: { id: plugin.id, version: plugin.version, digest: spec.digest },
+    };
+  }
+
+  return {
+    async run(run) {
+      const input = run.job.input as ExportJobInput;
+      const digest = await plugins.bundleDigest(run.job.plugin ?? "");
+      const composed = await run.stage(
+        { name: "composing", executor: "plugin", digest, from: 5 },
+        () => compose(run, input),
+      );
+      run.progress(95, "storing");
+      return composed;
+    },
+
+    async commit(tx, composed, job) {
+      const input = job.input as ExportJobInput;
+      const id = newId("artifact");
+      const now = new Date().toISOString();
+      await tx.insertInto("artifact").values({
+        id,
+        type: input.format,
+        title: composed.title,
+        sources_json: JSON.stringify(input.sources),
+        files_json: JSON.stringify(composed.files.map((f) => ({
+          name: f.name,
+          media_type: f.mediaType,
+          digest: f.digest,
+          size: f.size,
+        }))),
+        size: composed.files.reduce((sum, f) => sum + f.size, 0),
+        parameters_json: JSON.stringify(input.parameters),
+        metadata_json: JSON.stringify(composed.metadata),
+        plugin: composed.plugin.id,
+        plugin_digest: composed.plugin.digest,
+        job_id: job.id,
+        user_id: job.user,
+        version_of: input.versionOf ?? null,
+        created: now,
+      }).execute();
+      await lineageOf(tx, now).generated({
+        artifact: { id, type: input.format, title: composed.title },
+        sources: input.sources.map((s) => ({ ...s, chunks: composed.chunks[s.content] ?? 0 })),
+        attributions: composed.attributions,
+        plugin: composed.plugin,
+        job,
+        versionOf: input.versionOf,
+        reason: input.reason,
+      });
+      return { artifact: id };
+    },
+  };
+}
+
+/** One source at its pinned revision. Throws `source_missing` when it was deleted meanwhile. */
+async function readSource(
+  db: Kysely<Database>,
+  blobs: BlobKeeper,
+  source: { content: string; revision: string },
+): Promise<ExportSource> {
+  const row = await db.selectFrom("content")
+    .innerJoin("revision", "revision.content_id", "content.id")
+    .select([
+      "content.id",
+      "content.type",
+      "content.url",
+      "revision.title",
+      "revision.metadata_json",
+      "revision.text_digest",
+      "revision.created",
+    ])
+    .where("content.id", "=", source.content)
+    .where("content.status", "=", "ready")
+    .where("revision.id", "=", source.revision)
+    .executeTakeFirst();
+  if (row === undefined) {
+    throw new CarrelError(
+      "source_missing",
+      `Cannot export "${source.content}": the source was deleted`,
+      { details: { source: source.content } },
+    );
+  }
+  const chunks = await db.selectFrom("chunk").select(["id", "start", "end", "page"])
+    .where("revision_id", "=", source.revision).orderBy("position").execute();
+  const metadata: ContentMetadata = JSON.parse(row.metadata_json);
+  return {
+    id: row.id,
+    revision: source.revision,
+    type: row.type as ContentType,
+    title: row.title,
+    url: row.url.startsWith("upload:") ? undefined : row.url,
+    authors: metadata.authors ?? [],
+    published: metadata.published,
+    language: metadata.language,
+    licence: metadata.licence,
+    imported: row.created,
+    markdown: new TextDecoder().decode(await blobs.get(row.text_digest)),
+    chunks: chunks.map((c) => ({
+      id: c.id,
+      start: c.start,
+      end: c.end,
+      page: c.page ?? undefined,
+    })),
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * The import job: download and extract in the plugin's runner, cut into passages and store on the host.
+ * Each stage leaves a checkpoint, so that a retry does not fetch or extract again what it has.
+ */
+import { CarrelError } from "../errors.ts";
+import type { Job, JobHandler, JobRun } from "../jobs/job.ts";
+import { sniffMediaType } from "../plugins/media.ts";
+import type { Plugin, Plugins } from "../plugins/plugins.ts";
+import type { BlobKeeper } from "../stores/blobs.ts";
+import type { ExtractedContent } from "../../sdk/types.ts";
+import { type Desk, type Pool, SandboxError } from "../../sandbox/types.ts";
+import { parseExtracted, parseRaw } from "./plugin_output.ts";
+import { type ImportedContent, saveContent } from "./save_content.ts";
+import { findUnchanged } from "./content_rows.ts";
+import type { SqlStore } from "../stores/sql.ts";
+
+/** The job's input. */
+export interface ImportInput {
+  /** The URL, or `upload:<digest>`. */
+  readonly url: string;
+  readonly upload?: Download | undefined;
+  readonly collection: string;
+  /** Laid over what the plugin finds. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the operator chose the plugin: then no other one takes its place. */
+  readonly pinned: boolean;
+}
+
+/** The bytes of a source, stored. */
+export interface Download {
+  readonly digest: string;
+  readonly size: number;
+  /** As declared; what the bytes are is found out when they are read. */
+  readonly mediaType: string;
+  readonly name: string;
+  /** Where they came from in the end. */
+  readonly url: string;
+}
+
+/** Starts anew with another site granted, at most so often. */
+const MAX_SITE_CHANGES = 5;
+
+interface Parts {
+  readonly sql: SqlStore;
+  readonly blobs: BlobKeeper;
+  readonly plugins: Plugins;
+  readonly pool: Pool;
+}
+
+type Imported = { readonly unchanged: { content: string; revision: string } } | {
+  readonly save: ImportedContent;
+};
+
+export function importHandler(parts: Parts): JobHandler<Imported> {
+  const { sql, blobs, plugins, pool } = parts;
+
+  async function run(run: JobRun): Promise<Imported> {
+    const input = run.job.input as ImportInput;
+    // The runner that downloads extracts as well, if the same plugin does both.
+    const desks = new Desks(plugins, pool, run);
+    try {
+      const download = input.upload ?? await run.stage(
+        {
+          name: "downloading",
+          executor: "plugin",
+          digest: await stageDigest(run.job.plugin),
+          from: 0,
+        },
+        () => fetchSource(desks, run, input),
+      );
+      const unchanged = await findUnchanged(sql.db, input.collection, input.url, download.digest);
+      if (unchanged) return { unchanged };
+
+      const bytes = await blobs.get(download.digest);
+      const mediaType = sniffMediaType(bytes, download.mediaType, download.name);
+      const plugin = choosePlugin(run.job, input, mediaType, download.name);
+      const digest = await plugins.bundleDigest(plugin.id);
+      const extracted = await run.stage(
+        { name: "extracting", executor: "plugin", digest, from: 30 },
+        async () => {
+          const desk = desks.current(plugin.id) ?? await desks.open(plugin.id, input.url);
+          const raw = { bytes, mediaType, url: download.url, filename: download.name };
+          return parseExtracted(await desks.call(desk, "extract", [raw], [30, 80]), plugin.id);
+        },
+      );
+      run.progress(90, "storing");
+      return {
+        save: {
+          input,
+          download,
+          mediaType,
+          extracted: withOverrides(extracted, input.metadata),
+          text: await blobs.put(
+            run.job.id,
+            new TextEncoder().encode(extracted.markdown),
+            "text/markdown",
+          ),
+          plugin: { id: plugin.id, version: plugin.version, digest },
+        },
+      };
+    } finally {
+      await desks.close();
+    }
+  }
+
+  async function stageDigest(plugin: string | undefined): Promise<string> {
+    return plugin === undefined ? "host" : await plugins.bundleDigest(plugin);
+  }
+
+  /** Downloads in the plugin's runner; a redirect to another site starts a new one with that site granted. */
+  async function fetchSource(desks: Desks, run: JobRun, input: ImportInput): Promise<Download> {
+    let url = input.url;
+    for (let changes = 0;; changes++) {
+      try {
+        const id = run.job.plugin ?? "";
+        const desk = await desks.open(id, url);
+        if (!desk.methods.includes("download")) {
+          throw new CarrelError("no_plugin", `Cannot download "${url}": ${id} takes uploads only`);
+        }
+        const raw = parseRaw(await desks.call(desk, "download", [{ url }], [0, 30]), id);
+        const blob = await blobs.put(run.job.id, raw.bytes, raw.mediaType);
+        return {
+          ...blob,
+          mediaType: raw.mediaType,
+          name: raw.filename ?? nameOf(raw.url),
+          url: raw.url,
+        };
+      } catch (error) {
+        const next = redirectOf(error, url);
+        if (next === undefined) throw error;
+        if (changes === MAX_SITE_CHANGES) {
+          throw new CarrelError(
+            "too_many_redirects",
+            `Cannot download "${input.url}": it leads from site to site more than ${MAX_SITE_CHANGES} times`,
+          );
+        }
+        run.progress(0, `redirected to ${new URL(next).host}`);
+        url = next;
+      }
+    }
+  }
+
+  /** The bytes decide which plugin reads them; the one that downloaded goes first if it can. */
+  function choosePlugin(job: Job, input: ImportInput, mediaType: string, name: string): Plugin {
+    const first = job.plugin === undefined ? undefined : plugins.get(job.plugin);
+    if (first && input.pinned) return first;
+    const able = plugins.matchMedia(mediaType, name);
+    const plugin = able.find((p) => p.id === first?.id) ?? able[0];
+    if (plugin) return plugin;
+    throw new CarrelError(
+      "unsupported_media_type",
+      `Cannot read "${name}": no enabled plugin takes ${mediaType}`,
+      { details: { media_type: mediaType } },
+    );
+  }
+
+  return {
+    run,
+    async commit(tx, value, job) {
+      if ("unchanged" in value) return { ...value.unchanged, unchanged: true };
+      return { ...(await saveContent(tx, value.save, job)), unchanged: false };
+    },
+  };
+}
+
+/** Where a plugin says that its source has moved to another site. */
+function redirectOf(error: unknown, from: string): string | undefined {
+  if (!(error instanceof SandboxError) || error.code !== "redirected") return undefined;
+  const url = typeof error.data["url"] === "string" ? URL.parse(error.data["url"], from) : null;
+  return url && (url.protocol === "https:" || url.protocol === "http:") ? url.href : undefined;
+}
+
+/** The last part of a URL's path, as a file name. */
+export function nameOf(url: string): string {
+  const last = URL.parse(url)?.pathname.split("/").findLast((part) => part !== "") ?? "";
+  let name: string;
+  try {
+    name = decodeURIComponent(last);
+  } catch {
+    name = last;
+  }
+  // deno-lint-ignore no-control-regex
+  return name.replace(/[/\\\u0000-\u001f]/g, "_").slice(0, 200) || "index";
+}
+
+/** Metadata that the request named goes before what the plugin found. */
+function withOverrides(
+  extracted: ExtractedContent,
+  overrides: Readonly<Record<string, unknown>> | undefined,
+): ExtractedContent {
+  if (overrides === undefined) return extracted;
+  const { title, ...metadata } = overrides;
+  return parseExtracted({
+    ...extracted,
+    title: typeof title === "string" && title !== "" ? title : extracted.title,
+    metadata: { ...extracted.metadata, ...metadata },
+  }, "the request's metadata");
+}
+
+/** The runners of one job: at most one at a time. */
+class Desks {
+  #open: { plugin: string; url: string; desk: Desk } | undefined;
+
+  constructor(
+    private readonly plugins: Plugins,
+    private readonly pool: Pool,
+    private readonly run: JobRun,
+  ) {}
+
+  /** The runner that is open, if it is this plugin's. */
+  current(plugin: string): Desk | undefined {
+    return this.#open?.plugin === plugin ? this.#open.desk : undefined;
+  }
+
+  /** A runner that may reach the site of `url`. */
+  async open(plugin: string, url: string): Promise<Desk> {
+    if (this.#open?.plugin === plugin && this.#open.url === url) return this.#open.desk;
+    await this.close();
+    const source = url.startsWith("upload:") ? undefined : { url };
+    const spec = await this.plugins.runnerSpec(plugin, source);
+    const desk = await this.pool.acquire(spec, { signal: this.run.signal });
+    this.#open = { plugin, url, desk };
+    return desk;
+  }
+
+  /** Calls the plugin; its progress, 0 to 1, becomes the job's, within the given bounds. */
+  call(
+    desk: Desk,
+    method: string,
+    args: readonly unknown[],
+    [from, to]: readonly [number, number],
+  ): Promise<unknown> {
+    return desk.call(method, args, {
+      signal: this.run.signal,
+      job: { id: this.run.job.id, idempotencyKey: this.run.job.id },
+      onProgress: (fraction, message) => this.run.progress(from + (to - from) * fraction, message),
+    });
+  }
+
+  async close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.desk.release();
+  }
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { SQL_MIGRATIONS_DIR } from "../assets.ts";
+import type { Job } from "../jobs/job.ts";
+import { createProvenance } from "../provenance/create_provenance.ts";
+import { lineageOf } from "../provenance/lineage.ts";
+import { createSearch } from "../search/create_search.ts";
+import { openSqlite } from "../stores/sqlite.ts";
+import type { SqlStore } from "../stores/sql.ts";
+import { findUnchanged, getContent, listContent } from "./content_rows.ts";
+import { deleteContent } from "./delete.ts";
+import type { Actor } from "./library.ts";
+import { saveContent } from "./save_content.ts";
+
+const actor: Actor = { user: "user_1", role: "admin" };
+const plugin = { id: "import.text", version: "1.0.0", digest: "d".repeat(64) };
+const job = { id: "import_1", kind: "import", user: "user_1", attempt: 1 } as Job;
+
+const open = () => openSqlite(":memory:", { migrationsDir: SQL_MIGRATIONS_DIR });
+
+function save(sql: SqlStore, url: string, markdown: string, digest = "a".repeat(64)) {
+  return sql.transaction((tx) =>
+    saveContent(tx, {
+      input: { url, collection: "default", pinned: false },
+      download: { digest, size: 3, mediaType: "text/markdown", name: "notes.md", url },
+      mediaType: "text/markdown",
+      extracted: {
+        type: "document",
+        title: "Notes",
+        markdown,
+        metadata: { authors: ["Ann"], language: "en", licence: "MIT" },
+        warnings: ["one"],
+      },
+      text: { digest: "b".repeat(64), size: markdown.length },
+      plugin,
+    }, job)
+  );
+}
+
+Deno.test("saveContent() makes a content that is listed, shown and found", async () => {
+  await using sql = await open();
+  const { content, revision } = await save(
+    sql,
+    "https://a.example/",
+    "# Head\n\nThe quick fox.\n\nThe slow snail.",
+  );
+  const shown = await getContent(sql.db, content);
+  assert.equal(shown.title, "Notes");
+  assert.deepEqual(shown.authors, ["Ann"]);
+  assert.deepEqual(shown.warnings, ["one"]);
+  assert.deepEqual(shown.files.map((file) => file.name), ["document.md", "extracted.txt"]);
+  assert.equal(shown.revision.id, revision);
+  const hits = await createSearch(sql).search({ q: "fox" }, actor);
+  assert.equal(hits.length, 1);
+  assert.equal(hits[0]!.heading, "Head");
+  assert.deepEqual(hits[0]!.highlights, [[10, 13]]);
+});
+
+Deno.test("saveContent() makes a new revision of a known URL, and search sees that one alone", async () => {
+  await using sql = await open();
+  const first = await save(sql, "https://a.example/", "An old word.");
+  const second = await save(sql, "https://a.example/", "A new word.", "c".repeat(64));
+  assert.equal(second.content, first.content);
+  assert.equal((await getContent(sql.db, first.content)).revision.number, 2);
+  const search = createSearch(sql);
+  assert.equal((await search.search({ q: "old" }, actor)).length, 0);
+  assert.equal((await search.search({ q: "new" }, actor)).length, 1);
+  assert.equal((await search.search({ q: "nothing of this" }, actor)).length, 0);
+  assert.equal((await sql.db.selectFrom("chunk").selectAll().execute()).length, 2);
+});
+
+Deno.test("findUnchanged() knows equal bytes from the same place", async () => {
+  await using sql = await open();
+  const saved = await save(sql, "https://a.example/", "Text.");
+  assert.deepEqual({ ...await findUnchanged(sql.db, "default", "https://a.example/", "a".repeat(64)) }, {
+    content: saved.content,
+    revision: saved.revision,
+  });
+  assert.equal(
+    await findUnchanged(sql.db, "default", "https://a.example/", "e".repeat(64)),
+    undefined,
+  );
+  assert.equal(
+    await findUnchanged(sql.db, "other", "https://a.example/", "a".repeat(64)),
+    undefined,
+  );
+});
+
+Deno.test("listContent() pages newest first and filters", async () => {
+  await using sql = await open();
+  for (let i = 0; i < 5; i++) await save(sql, `https://a.example/${i}`, `Text ${i}.`);
+  const first = await listContent(sql.db, { limit: 2 });
+  const second = await listContent(sql.db, { limit: 2, cursor: first.cursor });
+  const third = await listContent(sql.db, { limit: 2, cursor: second.cursor });
+  assert.deepEqual(
+    [first, second, third].map((page) => page.items.map((item) => item.url.at(-1))),
+    [["4", "3"], ["2", "1"], ["0"]],
+  );
+  assert.equal(third.cursor, undefined);
+  assert.equal((await listContent(sql.db, { url: "https://a.example/3" })).items.length, 1);
+  assert.equal((await listContent(sql.db, { type: "webpage" })).items.length, 0);
+  assert.equal((await listContent(sql.db, { collection: "default", limit: 1 })).items.length, 1);
+});
+
+Deno.test("deleteContent() hides softly, and hard leaves a tombstone that says no title", async () => {
+  await using sql = await open();
+  const { content } = await save(sql, "https://a.example/", "A zebra.");
+  await deleteContent(sql, content, false);
+  await assert.rejects(getContent(sql.db, content), { code: "gone" });
+  await assert.rejects(deleteContent(sql, content, false), { code: "not_found" });
+  assert.equal((await createSearch(sql).search({ q: "zebra" }, actor)).length, 0);
+  await deleteContent(sql, content, true);
+  await assert.rejects(getContent(sql.db, content), { code: "gone" });
+  const { nodes } = await createProvenance(sql).genealogy(content, {}, actor);
+  assert.equal(nodes[0]!.type, "Tombstone");
+  assert.doesNotMatch(JSON.stringify(nodes[0]), /Notes/);
+  await assert.rejects(deleteContent(sql, "content_none", true), { code: "not_found" });
+});
+
+Deno.test("genealogy() walks to every ancestor, ends in a cycle, and says when it was cut", async () => {
+  await using sql = await open();
+  const provenance = createProvenance(sql);
+  const now = new Date().toISOString();
+  const ids = ["n0", "n1", "n2", "n3"];
+  await sql.db.insertInto("lineage_node").values(
+    ids.map((id) => ({ id, type: "Document", label: id, properties_json: "{}", created: now })),
+  ).execute();
+  await sql.db.insertInto("lineage_edge").values(
+    ids.map((id, i) => ({
+      from_id: id,
+      to_id: ids[(i + 1) % 4]!,
+      type: "CITES",
+      claimed_by: "host",
+      properties_json: "{}",
+      created: now,
+    })),
+  ).execute();
+  const whole = await provenance.genealogy("n0", {}, actor);
+  assert.deepEqual(whole.nodes.map((n) => n.id), ids);
+  assert.equal(whole.edges.length, 4);
+  assert.equal(whole.truncated, false);
+  const cut = await provenance.genealogy("n0", { depth: 2 }, actor);
+  assert.deepEqual(cut.nodes.map((n) => n.id), ["n0", "n1", "n2"]);
+  assert.equal(cut.truncated, true);
+  await assert.rejects(provenance.genealogy("none", {}, actor), { code: "not_found" });
+});
+
+Deno.test("attribution() tells the passages of each part, also of a source that is gone", async () => {
+  await using sql = await open();
+  const kept = await save(sql, "https://a.example/", "One.\n\nTwo.\n\nThree.");
+  const lost = await save(sql, "upload:x", "Gone.");
+  const chunks = await sql.db.selectFrom("chunk").select(["id"]).where(
+    "content_id",
+    "=",
+    kept.content,
+  )
+    .orderBy("position").execute();
+  await sql.transaction((tx) =>
+    lineageOf(tx, new Date().toISOString()).generated({
+      artifact: { id: "artifact_1", type: "ebook", title: "Book" },
+      sources: [
+        { content: kept.content, revision: kept.revision, chunks: 3 },
+        { content: lost.content, revision: lost.revision, chunks: 1 },
+      ],
+      attributions: [
+        {
+          part: { id: "c1", kind: "chapter", title: "First" },
+          source: kept.content,
+          chunks: [chunks[0]!.id],
+        },
+        {
+          part: { id: "c1", kind: "chapter", title: "First" },
+          source: kept.content,
+          chunks: [chunks[2]!.id],
+        },
+        { part: { id: "c2", kind: "chapter", title: "Second" }, source: lost.content, chunks: [] },
+      ],
+      plugin,
+      job,
+      versionOf: undefined,
+      reason: undefined,
+    })
+  );
+  await deleteContent(sql, lost.content, true);
+  const provenance = createProvenance(sql);
+  const report = await provenance.attribution("artifact_1", actor);
+  assert.deepEqual(report.parts.map((part) => part.title), ["First", "Second"]);
+  assert.deepEqual(report.parts[0]!.sources[0]!.passages.map((p) => p.chunk), [
+    chunks[0]!.id,
+    chunks[2]!.id,
+  ]);
+  assert.equal(report.parts[0]!.claimedBy, "import.text");
+  assert.equal(report.parts[1]!.sources[0]!.title, "(deleted)");
+  assert.match(report.text, /“Notes” by Ann, https:\/\/a\.example\/, licensed MIT/);
+  assert.match(report.text, /“\(deleted\)”, licensed MIT/);
+  await assert.rejects(provenance.attribution(kept.content, actor), { code: "bad_request" });
+});

@@ -1,0 +1,172 @@
+/** Permissions as a person who decides sees them: in plain words, with their risk and what is dangerous together. */
+import { CarrelError } from "../errors.ts";
+import { declaredGrants, PERMISSIONS } from "./grants.ts";
+import type { Manifest } from "./manifest.ts";
+import { parseNetEntry } from "./net_entry.ts";
+import type { DeclaredGrants, PermissionName, PermissionRequest } from "./plugins.ts";
+
+type Words = Pick<PermissionRequest, "text" | "risk">;
+
+/** Every permission that a manifest asks for, with what of it is granted. */
+export function permissionRequests(
+  manifest: Manifest,
+  granted: DeclaredGrants,
+  options: { readonly builtin: boolean },
+): readonly PermissionRequest[] {
+  const declared = declaredGrants(manifest);
+  return PERMISSIONS.flatMap((permission) => {
+    // Built-in plugins are asked for their URLs anyway.
+    if (permission === "match" && options.builtin) return [];
+    return declared[permission].map((value) => ({
+      key: `${permission}:${value}`,
+      permission,
+      value,
+      ...describe(permission, value),
+      reason: reasonOf(manifest, permission, value),
+      granted: granted[permission].includes(value),
+    }));
+  });
+}
+
+function reasonOf(
+  manifest: Manifest,
+  permission: PermissionName,
+  value: string,
+): string | undefined {
+  if (permission === "match") return undefined;
+  return manifest.permissions[permission].find((entry) => entry.value === value)?.reason;
+}
+
+function describe(permission: PermissionName, value: string): Words {
+  switch (permission) {
+    case "net":
+      return describeNet(value);
+    case "read":
+      return isOwnData(value)
+        ? { text: "Read the files in a directory of its own", risk: "medium" }
+        : { text: `Read ${value} and all below it on this machine`, risk: "high" };
+    case "write":
+      return isOwnData(value)
+        ? { text: "Keep files in a directory of its own", risk: "medium" }
+        : { text: `Change ${value} and all below it on this machine`, risk: "high" };
+    case "env":
+      return { text: `Read the environment variable ${value}`, risk: "high" };
+    case "services":
+      return SERVICE_WORDS[value] ?? { text: `Use the service ${value}`, risk: "high" };
+    case "calls":
+      return {
+        text: `Use ${value} of other plugins, with all that those may reach`,
+        risk: "medium",
+      };
+    case "match":
+      return {
+        text: `Import what is behind ${value}, even where a built-in plugin could`,
+        risk: "medium",
+      };
+  }
+}
+
+const SERVICE_WORDS: Readonly<Record<string, Words>> = {
+  "library.read": { text: "Read everything in your library", risk: "medium" },
+  "library.write": { text: "Add to and change your library", risk: "high" },
+  search: { text: "Search your library", risk: "medium" },
+  cache: { text: "Keep results for later", risk: "low" },
+  events: { text: "Hear what happens in Carrel: imports, exports, jobs", risk: "medium" },
+  spawn: { text: "Start other jobs", risk: "medium" },
+  ask: { text: "Ask you questions while it works", risk: "low" },
+};
+
+function describeNet(value: string): Words {
+  const entry = parseNetEntry(value);
+  if (typeof entry === "string") return { text: `Reach ${value} (not understood)`, risk: "high" };
+  switch (entry.kind) {
+    case "site":
+      return { text: "Send requests to the site of the address that you import", risk: "low" };
+    case "host":
+      return { text: `Send requests to ${entry.host} (port ${entry.port})`, risk: "low" };
+    case "config":
+      return { text: `Send requests to the host in its setting "${entry.field}"`, risk: "low" };
+    case "wildcard":
+      return {
+        text: `Send requests to ${entry.domain} and every host below it (port ${entry.port})`,
+        risk: "medium",
+      };
+    case "public":
+      return { text: "Send requests to any public host on the internet", risk: "high" };
+  }
+}
+
+function isOwnData(value: string): boolean {
+  return value === "${data}" || value.startsWith("${data}/");
+}
+
+/** What is dangerous together, in plain words. */
+export function dangerousCombinations(grants: DeclaredGrants): readonly string[] {
+  const reads = [
+    ...(grants.services.some((name) => name === "library.read" || name === "search")
+      ? ["your library"]
+      : []),
+    ...grants.read.filter((path) => !isOwnData(path)),
+    ...grants.env.map((name) => `the environment variable ${name}`),
+  ];
+  const sends = grants.net.map(placeWords);
+  const warnings: string[] = [];
+  if (reads.length > 0 && sends.length > 0) {
+    warnings.push(`It can read ${list(reads)} and can send it to ${list(sends)}.`);
+  }
+  const sharesVia = grants.calls;
+  if (reads.length > 0 && sharesVia.length > 0) {
+    warnings.push(
+      `It can read ${list(reads)} and can hand it to other plugins through ${list(sharesVia)}.`,
+    );
+  }
+  const writes = grants.write.filter((path) => !isOwnData(path));
+  if (writes.length > 0 && sends.length > 0) {
+    warnings.push(`It can fetch from ${list(sends)} and write what it fetched to ${list(writes)}.`);
+  }
+  return warnings;
+}
+
+function placeWords(value: string): string {
+  const entry = parseNetEntry(value);
+  if (typeof entry === "string") return value;
+  switch (entry.kind) {
+    case "site":
+      return "the site that you import from";
+    case "public":
+      return "any public host";
+    case "config":
+      return `the host in its setting "${entry.field}"`;
+    case "wildcard":
+      return `*.${entry.domain}`;
+    case "host":
+      return entry.host;
+  }
+}
+
+function list(words: readonly string[]): string {
+  const shown = words.slice(0, 5);
+  const more = words.length > shown.length ? [`${words.length - shown.length} more`] : [];
+  const all = [...shown, ...more];
+  return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
+}
+
+/** The grants that a decision names. Throws `bad_request` for a key that was not asked for. */
+export function grantsOfKeys(manifest: Manifest, keys: readonly string[]): DeclaredGrants {
+  const declared = declaredGrants(manifest);
+  const known = new Set(
+    PERMISSIONS.flatMap((name) => declared[name].map((value) => `${name}:${value}`)),
+  );
+  const unknown = keys.find((key) => !known.has(key));
+  if (unknown !== undefined) {
+    throw new CarrelError(
+      "bad_request",
+      `Cannot grant "${unknown}": the plugin "${manifest.id}" does not ask for it.`,
+    );
+  }
+  const grants: Partial<Record<PermissionName, readonly string[]>> = {};
+  for (const name of PERMISSIONS) {
+    grants[name] = declared[name].filter((value) => keys.includes(`${name}:${value}`));
+  }
+  return grants as DeclaredGrants;
+}

@@ -1,0 +1,242 @@
+/**
+ * YAML that people write by hand: parsed with bounds, checked against a schema, every error with file,
+ * line and field, and all of them at once.
+ */
+import { isMap, isNode, LineCounter, type Node, parseDocument } from "yaml";
+import type { z } from "zod";
+import { CarrelError, type ErrorCode } from "../errors.ts";
+
+/** One thing that is wrong with a file. */
+export interface YamlProblem {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1. */
+  readonly column: number;
+  /** `permissions.net[0].value`; empty when it is the whole file. */
+  readonly field: string;
+  /** What is expected there. */
+  readonly message: string;
+}
+
+export interface ReadYamlOptions<S extends z.ZodType> {
+  /** How the file is called in errors. */
+  readonly file: string;
+  readonly schema: S;
+  /** The code of the error that is thrown. */
+  readonly code: ErrorCode;
+  /** The word for what is read, in the error's sentence: `Cannot read the manifest "carrel.yaml": …`. */
+  readonly what: string;
+  /** @default 262144 (256 KiB) */
+  readonly maxBytes?: number | undefined;
+}
+
+/** Aliases may multiply what a file says by this much, not more: the bound on "billion laughs". */
+const MAX_ALIASES = 50;
+const MAX_DEPTH = 32;
+const MAX_PROBLEMS = 20;
+const TOO_DEEP = `it is nested more than ${MAX_DEPTH} levels deep`;
+
+/** Parses and checks; throws `CarrelError` with `details.errors: YamlProblem[]`. */
+export function readYaml<S extends z.ZodType>(
+  text: string,
+  options: ReadYamlOptions<S>,
+): z.output<S> {
+  const { file } = options;
+  const maxBytes = options.maxBytes ?? 256 * 1024;
+  // A UTF-16 unit is at least one byte in UTF-8, so this refuses nothing that is within the bound.
+  if (text.length > maxBytes) {
+    throw failure(options, [problem(file, 1, 1, "", `the file is larger than ${maxBytes} bytes`)]);
+  }
+  const lines = new LineCounter();
+  const document = parse(text, lines, options);
+  const value = toPlain(document, options);
+  const result = options.schema.safeParse(value, { error: describeIssue });
+  if (result.success) return result.data;
+  // One problem a field, the first: what follows from it is no news.
+  const problems = new Map<string, YamlProblem>();
+  for (const issue of result.error.issues) {
+    const unknown = issue.code === "unrecognized_keys" ? issue.keys : [undefined];
+    for (const key of unknown) {
+      const path = key === undefined ? issue.path : [...issue.path, key];
+      const { line, col } = lines.linePos(offsetOf(document.contents, path));
+      const field = fieldName(path);
+      if (problems.has(field)) continue;
+      problems.set(field, problem(file, line, col, field, issue.message));
+    }
+  }
+  throw failure(
+    options,
+    [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
+  );
+}
+
+function parse<S extends z.ZodType>(text: string, lines: LineCounter, options: ReadYamlOptions<S>) {
+  let document;
+  try {
+    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+  } catch (cause) {
+    // The parser is recursive: brackets nested thousands deep exhaust the stack.
+    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)], cause);
+  }
+  if (document.errors.some(({ message }) => /call stack/i.test(message))) {
+    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)]);
+  }
+  const wrong = [...document.errors, ...document.warnings].map((error) => {
+    const { line, col } = lines.linePos(error.pos[0]);
+    return problem(options.file, line, col, "", `not valid YAML: ${lowerFirst(error.message)}`);
+  });
+  if (wrong.length > 0) throw failure(options, wrong);
+  return document;
+}
+
+function toPlain<S extends z.ZodType>(
+  document: ReturnType<typeof parseDocument>,
+  options: ReadYamlOptions<S>,
+): unknown {
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    const why = cause instanceof ReferenceError
+      ? "its aliases (*name) name nothing or expand to too much; write the values out"
+      : TOO_DEEP;
+    throw failure(options, [problem(options.file, 1, 1, "", why)], cause);
+  }
+  if (depthOf(value, MAX_DEPTH) > MAX_DEPTH) {
+    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)]);
+  }
+  return value;
+}
+
+/** The depth of a value, counted no further than just above `limit`. */
+function depthOf(value: unknown, limit: number): number {
+  if (typeof value !== "object" || value === null) return 0;
+  if (limit < 0) return 1;
+  let deepest = 0;
+  for (const part of Object.values(value)) deepest = Math.max(deepest, depthOf(part, limit - 1));
+  return deepest + 1;
+}
+
+/** Where the value at a path begins; that of the nearest thing around it when it is missing. */
+function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
+  let node: unknown = root;
+  let offset = startOf(node) ?? 0;
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => keyOf(item.key) === String(step));
+      if (pair === undefined) break;
+      // The key's place, not the value's: an empty or a nested value begins on another line.
+      offset = startOf(pair.key) ?? offset;
+      node = pair.value;
+    } else {
+      const items: unknown = (node as { items?: unknown } | null)?.items;
+      node = Array.isArray(items) ? items[Number(step)] : undefined;
+      offset = startOf(node) ?? offset;
+    }
+  }
+  return offset;
+}
+
+function keyOf(key: unknown): string {
+  return String((key as { value?: unknown } | null)?.value ?? key);
+}
+
+function startOf(node: unknown): number | undefined {
+  return isNode(node) ? (node as Node).range?.[0] : undefined;
+}
+
+function fieldName(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (name, step) =>
+      typeof step === "number"
+        ? `${name}[${step}]`
+        : name === ""
+        ? String(step)
+        : `${name}.${String(step)}`,
+    "",
+  );
+}
+
+/** What a schema expects, in words, where the schema itself has none. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.input === undefined
+        ? `missing: expected ${kindName(issue.expected)}`
+        : `expected ${kindName(issue.expected)}, not ${kindName(typeOf(issue.input))}`;
+    case "invalid_value":
+      return `expected ${issue.values.length === 1 ? "" : "one of "}${
+        issue.values.map((value) => String(value)).join(", ")
+      }`;
+    case "too_small":
+      return `expected at least ${issue.minimum}${unit(issue.origin)}`;
+    case "too_big":
+      return `expected at most ${issue.maximum}${unit(issue.origin)}`;
+    default:
+      return undefined;
+  }
+}
+
+function unit(origin: string): string {
+  return origin === "string" ? " characters" : origin === "array" ? " entries" : "";
+}
+
+function typeOf(value: unknown): string {
+  return value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+}
+
+function kindName(type: string): string {
+  const names: Record<string, string> = {
+    string: "a text",
+    number: "a number",
+    int: "a whole number",
+    boolean: "true or false",
+    array: "a list",
+    object: "a map",
+    record: "a map",
+    null: "nothing",
+  };
+  return names[type] ?? type;
+}
+
+function problem(
+  file: string,
+  line: number,
+  column: number,
+  field: string,
+  message: string,
+): YamlProblem {
+  return { file, line, column, field, message };
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** `carrel.yaml:12: permissions.net[0].value: expected …` */
+export function problemLine(problem: YamlProblem): string {
+  const field = problem.field === "" ? "" : ` ${problem.field}:`;
+  return `${problem.file}:${problem.line}:${field} ${problem.message}`;
+}
+
+function failure(
+  options: { file: string; code: ErrorCode; what: string },
+  problems: readonly YamlProblem[],
+  cause?: unknown,
+): CarrelError {
+  const shown = problems.slice(0, MAX_PROBLEMS);
+  const more = problems.length > shown.length
+    ? [`… and ${problems.length - shown.length} more`]
+    : [];
+  const lines = [...shown.map(problemLine), ...more];
+  const list = lines.length === 1 ? ` ${lines[0]}` : lines.map((line) => `\n  ${line}`).join("");
+  return new CarrelError(
+    options.code,
+    `Cannot read the ${options.what} "${options.file}":${list}`,
+    {
+      details: { errors: shown },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}

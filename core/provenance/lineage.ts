@@ -1,0 +1,231 @@
+/**
+ * Writes the lineage: what the host saw goes in as `host`, what a plugin says of its own work as a claim of
+ * that plugin. An edge leads from what was made to what it was made by, of or with.
+ */
+import type { Attribution, ContentType } from "../../sdk/types.ts";
+import type { Job } from "../jobs/job.ts";
+import type { Tx } from "../stores/sql.ts";
+
+export type NodeType =
+  | "Document"
+  | "WebPage"
+  | "Paper"
+  | "Video"
+  | "Audio"
+  | "Post"
+  | "Repository"
+  | "Feed"
+  | "Artifact"
+  | "Part"
+  | "PluginVersion"
+  | "Job"
+  | "User"
+  | "License"
+  | "Tombstone";
+
+export type EdgeType =
+  | "GENERATED_FROM"
+  | "GENERATED_BY"
+  | "HAS_PART"
+  | "SOURCED_FROM"
+  | "CREATED_BY"
+  | "VERSION_OF"
+  | "HAS_LICENSE"
+  | "IMPORTED_BY"
+  | "RAN_AS";
+
+const NODE_OF_CONTENT: Readonly<Record<ContentType, NodeType>> = {
+  document: "Document",
+  webpage: "WebPage",
+  academic_paper: "Paper",
+  video: "Video",
+  audio: "Audio",
+  social_media: "Post",
+  repository: "Repository",
+  feed: "Feed",
+};
+
+interface PluginVersion {
+  readonly id: string;
+  readonly version: string;
+  readonly digest: string;
+}
+
+export interface ImportedFact {
+  readonly content: {
+    readonly id: string;
+    readonly type: ContentType;
+    readonly title: string;
+    readonly url: string;
+    readonly licence: string | undefined;
+  };
+  readonly revision: string;
+  readonly plugin: PluginVersion;
+  readonly job: Job;
+}
+
+export interface GeneratedFact {
+  readonly artifact: { readonly id: string; readonly type: string; readonly title: string };
+  readonly sources: readonly {
+    readonly content: string;
+    readonly revision: string;
+    readonly chunks: number;
+  }[];
+  readonly attributions: readonly Attribution[];
+  readonly plugin: PluginVersion;
+  readonly job: Job;
+  readonly versionOf: string | undefined;
+  readonly reason: string | undefined;
+}
+
+/** The id of a plugin version's node: the same code has the same node. */
+export function pluginNode(plugin: PluginVersion): string {
+  return `plugin:${plugin.id}@${plugin.version}+${plugin.digest.slice(0, 12)}`;
+}
+
+/** The id of a part's node within an artifact. */
+export function partNode(artifact: string, part: string): string {
+  return `${artifact}#${part}`;
+}
+
+/** Writes lineage within a transaction; `now` stamps what is new. */
+export function lineageOf(tx: Tx, now: string) {
+  const nodes = new Map<string, { type: NodeType; label: string; properties: object }>();
+  const edges: {
+    from: string;
+    to: string;
+    type: EdgeType;
+    claimedBy: string;
+    properties: object;
+  }[] = [];
+
+  const node = (id: string, type: NodeType, label: string, properties: object = {}): string => {
+    nodes.set(id, { type, label, properties });
+    return id;
+  };
+  const edge = (
+    from: string,
+    type: EdgeType,
+    to: string,
+    properties: object = {},
+    claimedBy = "host",
+  ) => {
+    edges.push({ from, to, type, claimedBy, properties });
+  };
+
+  function common(
+    of: string,
+    plugin: PluginVersion,
+    job: Job,
+    by: "IMPORTED_BY" | "GENERATED_BY",
+  ): void {
+    edge(
+      of,
+      by,
+      node(pluginNode(plugin), "PluginVersion", `${plugin.id} ${plugin.version}`, {
+        digest: plugin.digest,
+      }),
+    );
+    edge(of, "RAN_AS", node(job.id, "Job", `${job.kind} job`, { attempt: job.attempt }));
+    edge(of, "CREATED_BY", node(job.user, "User", job.user));
+  }
+
+  async function flush(): Promise<void> {
+    const rows = [...nodes].map(([id, n]) => ({
+      id,
+      type: n.type,
+      label: n.label,
+      properties_json: JSON.stringify(n.properties),
+      created: now,
+    }));
+    for (let at = 0; at < rows.length; at += 500) {
+      await tx.insertInto("lineage_node").values(rows.slice(at, at + 500))
+        .onConflict((c) =>
+          c.column("id").doUpdateSet((x) => ({
+            type: x.ref("excluded.type"),
+            label: x.ref("excluded.label"),
+            properties_json: x.ref("excluded.properties_json"),
+          }))
+        ).execute();
+    }
+    const links = edges.map((e) => ({
+      from_id: e.from,
+      to_id: e.to,
+      type: e.type,
+      claimed_by: e.claimedBy,
+      properties_json: JSON.stringify(e.properties),
+      created: now,
+    }));
+    for (let at = 0; at < links.length; at += 500) {
+      await tx.insertInto("lineage_edge").values(links.slice(at, at + 500))
+        .onConflict((c) =>
+          c.columns(["from_id", "to_id", "type", "claimed_by"]).doUpdateSet((x) => ({
+            properties_json: x.ref("excluded.properties_json"),
+          }))
+        ).execute();
+    }
+  }
+
+  return {
+    async imported({ content, revision, plugin, job }: ImportedFact): Promise<void> {
+      node(content.id, NODE_OF_CONTENT[content.type], content.title, {
+        url: content.url,
+        revision,
+      });
+      common(content.id, plugin, job, "IMPORTED_BY");
+      if (content.licence) {
+        edge(
+          content.id,
+          "HAS_LICENSE",
+          node(`license:${content.licence}`, "License", content.licence),
+        );
+      }
+      await flush();
+    },
+
+    async generated(fact: GeneratedFact): Promise<void> {
+      const { artifact, plugin, job } = fact;
+      node(artifact.id, "Artifact", artifact.title, { format: artifact.type });
+      common(artifact.id, plugin, job, "GENERATED_BY");
+      for (const source of fact.sources) {
+        edge(artifact.id, "GENERATED_FROM", source.content, { revision: source.revision });
+      }
+      if (fact.versionOf !== undefined) {
+        edge(artifact.id, "VERSION_OF", fact.versionOf, { reason: fact.reason });
+      }
+      const known = new Map(fact.sources.map((s) => [s.content, s]));
+      for (const [position, claim] of mergeClaims(fact.attributions).entries()) {
+        const { part, source, chunks } = claim;
+        const id = partNode(artifact.id, part.id);
+        const properties = { kind: part.kind, location: part.location, part: part.id, position };
+        node(id, "Part", part.title ?? part.id, properties);
+        edge(artifact.id, "HAS_PART", id, {}, plugin.id);
+        const revision = known.get(source)?.revision;
+        // The whole source is said as such: a book of a thousand pages must not list every passage.
+        const whole = chunks.length === 0 || chunks.length === known.get(source)?.chunks;
+        edge(
+          id,
+          "SOURCED_FROM",
+          source,
+          { revision, ...(whole ? { whole: true } : { chunks }) },
+          plugin.id,
+        );
+      }
+      await flush();
+    },
+  };
+}
+
+/** One claim for each part and source, with the passages of all that were made. */
+function mergeClaims(attributions: readonly Attribution[]): Attribution[] {
+  const merged = new Map<string, Attribution>();
+  for (const claim of attributions) {
+    const key = JSON.stringify([claim.part.id, claim.source]);
+    const before = merged.get(key);
+    // No passage named means the whole source, whatever else is named.
+    const whole = claim.chunks.length === 0 || before?.chunks.length === 0;
+    const chunks = whole ? [] : [...new Set([...(before?.chunks ?? []), ...claim.chunks])];
+    merged.set(key, { part: before?.part ?? claim.part, source: claim.source, chunks });
+  }
+  return [...merged.values()];
+}

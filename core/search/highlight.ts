@@ -1,0 +1,23 @@
+const WORD = /[\p{L}\p{N}]+/gu;
+
+/** Folds case and diacritics, as the full-text index does. */
+const fold = (word: string) => word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+/**
+ * The ranges of `text` (UTF-16 code units, end exclusive) whose word is one of the query's, or begins with its
+ * last one, as the full text matches.
+ */
+export function highlight(text: string, query: string): [start: number, end: number][] {
+  const words = [...query.matchAll(WORD)].map(([word]) => fold(word));
+  const last = words.at(-1);
+  if (last === undefined) return [];
+  const whole = new Set(words);
+  const ranges: [number, number][] = [];
+  for (const match of text.matchAll(WORD)) {
+    const word = fold(match[0]);
+    if (whole.has(word) || word.startsWith(last)) {
+      ranges.push([match.index, match.index + match[0].length]);
+    }
+  }
+  return ranges;
+}

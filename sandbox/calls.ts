@@ -1,0 +1,327 @@
+/**
+ * The calls of one runner: those the host made and waits for, and the services that the guest asks
+ * for in their course. Each frame is looked at as if a stranger had sent it.
+ */
+import { createBucket } from "./log.ts";
+import {
+  type Answer,
+  type ErrorMessage,
+  type GuestEvent,
+  parseAnswer,
+  parseEvent,
+  parseService,
+  type ServiceMessage,
+} from "./messages.ts";
+import { PlainError } from "./plain.ts";
+import { encodeFrame, type Frame, FrameError } from "./protocol.ts";
+import type { CallOptions, EndReason, LogLine, RunnerEnd } from "./types.ts";
+import { SandboxError } from "./types.ts";
+
+/** What a runner does for its calls. */
+export interface CallsHost {
+  /** For messages: the plugin's id. */
+  readonly plugin: string;
+  /** Host services that the spec grants. */
+  readonly services: readonly string[];
+  readonly wallSeconds: number;
+  readonly graceMs: number;
+  send(blocks: readonly Uint8Array[]): void;
+  /** Ends the runner. */
+  end(reason: EndReason, message: string): void;
+  /** Gives the process its processor time anew. */
+  rearm(): void;
+  /** An event that belongs to no call. */
+  onEvent(event: GuestEvent): void;
+  /** Takes a line of `ctx.log`. */
+  log(level: LogLine["level"], message: string): void;
+  logTail(): readonly LogLine[];
+}
+
+export interface Calls {
+  call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
+  /** Throws `FrameError` on what an honest guest does not send. */
+  onFrame(frame: Frame): void;
+  /** Gives a log line to those whose calls are under way. */
+  hear(line: LogLine): void;
+  /** The runner is gone: rejects all that is under way. */
+  fail(end: RunnerEnd): void;
+  /** Whether each call so far ended with a value or with an error that the plugin itself threw. */
+  readonly clean: boolean;
+  readonly underWay: number;
+}
+
+interface Pending {
+  readonly id: number;
+  readonly method: string;
+  readonly options: CallOptions;
+  readonly deadline: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  aborted: boolean;
+  /** Whether a service was refused to it. */
+  denied: boolean;
+  grace: ReturnType<typeof setTimeout> | undefined;
+  onAbort: (() => void) | undefined;
+  /** Aborts its services. Made when the first one is asked for. */
+  services: AbortController | undefined;
+}
+
+/** How often deadlines are looked at. */
+const TICK_MS = 50;
+/** Services under way; our own guest asks for 32 at most. */
+const MAX_SERVICES = 256;
+/** Frames that answer nothing, and service requests: a second, and at once. */
+const FRAME_RATE = 20_000;
+/** Bytes of the same. */
+const BYTE_RATE = 64 * 1024 * 1024;
+/** Codes by which the host says how a runner ended; a plugin cannot claim them. */
+const HOST_CODES: ReadonlySet<string> = new Set<EndReason>([
+  "closed",
+  "cancelled",
+  "timed_out",
+  "cpu_exceeded",
+  "out_of_memory",
+  "output_exceeded",
+  "disk_exceeded",
+  "denied",
+  "crashed",
+  "lost",
+]);
+const RETRYABLE: ReadonlySet<EndReason> = new Set<EndReason>(["timed_out", "crashed", "lost"]);
+
+/** The error of a call whose runner ended. */
+export function endError(end: RunnerEnd, logTail: readonly LogLine[]): SandboxError {
+  const code = end.reason === "closed" ? "lost" : end.reason;
+  return new SandboxError(code, end.message, RETRYABLE.has(code), {}, logTail);
+}
+
+export function createCalls(host: CallsHost): Calls {
+  const pending = new Map<number, Pending>();
+  const frames = createBucket(FRAME_RATE, 2 * FRAME_RATE);
+  const bytes = createBucket(BYTE_RATE, 2 * BYTE_RATE);
+  let nextId = 1;
+  let servicesUnderWay = 0;
+  let ended: RunnerEnd | undefined;
+  let clean = true;
+  let ticker: ReturnType<typeof setInterval> | undefined;
+  /** A call was started since the process last got its processor time. */
+  let unarmed = false;
+
+  /** One timer for all: a call that is over before it fires costs none. */
+  function tick(): void {
+    if (unarmed) host.rearm();
+    unarmed = false;
+    if (pending.size === 0) {
+      clearInterval(ticker);
+      ticker = undefined;
+      return;
+    }
+    const now = performance.now();
+    for (const { deadline, method } of pending.values()) {
+      if (deadline > now) continue;
+      host.end(
+        "timed_out",
+        `Cannot run "${method}" of "${host.plugin}": it took longer than ${host.wallSeconds} s`,
+      );
+      return;
+    }
+  }
+
+  function call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
+    const { signal, job } = options;
+    if (ended) return Promise.reject(endError(ended, host.logTail()));
+    if (signal?.aborted) return Promise.reject(cancelled(method));
+    const id = nextId;
+    nextId = nextId === 0xffff_ffff ? 1 : nextId + 1;
+    let blocks: Uint8Array[];
+    try {
+      blocks = encodeFrame("request", id, { method, args, job });
+    } catch (error) {
+      if (!(error instanceof PlainError)) throw error;
+      const message = `Cannot call "${method}" of "${host.plugin}": ${error.message}`;
+      return Promise.reject(new SandboxError("invalid_parameters", message, false));
+    }
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + host.wallSeconds * 1000;
+      const entry: Pending = {
+        id,
+        method,
+        options,
+        deadline,
+        resolve,
+        reject,
+        aborted: false,
+        denied: false,
+        grace: undefined,
+        onAbort: undefined,
+        services: undefined,
+      };
+      pending.set(id, entry);
+      if (signal) {
+        entry.onAbort = () => abort(entry);
+        signal.addEventListener("abort", entry.onAbort, { once: true });
+      }
+      unarmed = true;
+      ticker ??= setInterval(tick, TICK_MS);
+      host.send(blocks);
+    });
+  }
+
+  function abort(entry: Pending): void {
+    entry.aborted = true;
+    clean = false;
+    entry.services?.abort();
+    host.send(encodeFrame("cancel", entry.id, null));
+    entry.grace = setTimeout(() => {
+      const { message } = cancelled(entry.method);
+      host.end("cancelled", `${message}, and it did not stop within ${host.graceMs / 1000} s`);
+    }, host.graceMs);
+  }
+
+  function cancelled(method: string): SandboxError {
+    const message = `Cannot go on with "${method}" of "${host.plugin}": it was cancelled`;
+    return new SandboxError("cancelled", message, false, {}, host.logTail());
+  }
+
+  function settle(entry: Pending): void {
+    pending.delete(entry.id);
+    clearTimeout(entry.grace);
+    entry.services?.abort();
+    if (entry.onAbort) entry.options.signal?.removeEventListener("abort", entry.onAbort);
+  }
+
+  function onFrame(frame: Frame): void {
+    if (ended) return;
+    if (frame.kind === "response") {
+      const entry = pending.get(frame.id);
+      if (entry) return onAnswer(entry, parseAnswer(frame.value));
+    }
+    if (!frames.take(1) || !bytes.take(frame.size)) {
+      throw new FrameError("more unasked-for messages than the host reads");
+    }
+    switch (frame.kind) {
+      case "response": // to a call that was never made, or is over
+      case "cancel": // services are cancelled with their call
+        return;
+      case "event":
+        return onEvent(frame.id, parseEvent(frame.value));
+      case "request": {
+        const message = parseService(frame.value);
+        if (!message) throw new FrameError("a request that is none");
+        onService(frame.id, message);
+      }
+    }
+  }
+
+  function onAnswer(entry: Pending, answer: Answer | undefined): void {
+    if (!answer) throw new FrameError("an answer that is none");
+    settle(entry);
+    if (entry.aborted) return entry.reject(cancelled(entry.method));
+    if ("ok" in answer) return entry.resolve(answer.ok);
+    const { code, message, retryable, data } = answer.error;
+    const believed = HOST_CODES.has(code) && !(code === "denied" && entry.denied)
+      ? "plugin_error"
+      : code;
+    // Broken output says that the guest's own bookkeeping cannot be relied on either.
+    if (believed === "invalid_output") clean = false;
+    entry.reject(new SandboxError(believed, message, retryable, data ?? {}, host.logTail()));
+  }
+
+  function onEvent(id: number, event: GuestEvent | undefined): void {
+    if (!event) throw new FrameError("an event that is none");
+    switch (event.event) {
+      case "progress":
+        return quietly(() => pending.get(id)?.options.onProgress?.(event.fraction, event.message));
+      case "log":
+        return host.log(event.level, event.message);
+      default:
+        return host.onEvent(event);
+    }
+  }
+
+  function onService(id: number, message: ServiceMessage): void {
+    if (servicesUnderWay >= MAX_SERVICES) {
+      throw new FrameError(`more than ${MAX_SERVICES} service requests at once`);
+    }
+    servicesUnderWay++;
+    serve(message).then((answer) => {
+      servicesUnderWay--;
+      if (!ended) reply(id, message.service, answer);
+    });
+  }
+
+  function reply(id: number, service: string, answer: Answer): void {
+    try {
+      host.send(encodeFrame("response", id, answer));
+    } catch (error) {
+      const why = error instanceof PlainError ? error.message : "its answer cannot be sent";
+      host.send(encodeFrame("response", id, refusal("internal", `Cannot call "${service}": ${why}`)));
+    }
+  }
+
+  async function serve({ service, input, call }: ServiceMessage): Promise<Answer> {
+    const entry = pending.get(call);
+    if (!entry || entry.aborted) {
+      return refusal("denied", `Cannot call "${service}": no call of the host is under way`);
+    }
+    const services = entry.options.services ?? {};
+    if (!host.services.includes(service) || !Object.hasOwn(services, service)) {
+      entry.denied = true;
+      return refusal("denied", `Cannot call "${service}": it is not granted to "${host.plugin}"`);
+    }
+    entry.services ??= new AbortController();
+    try {
+      return { ok: await services[service]!(input, entry.services.signal) ?? null };
+    } catch (error) {
+      return serviceError(service, error);
+    }
+  }
+
+  function fail(end: RunnerEnd): void {
+    ended = end;
+    clean = false;
+    clearInterval(ticker);
+    for (const entry of [...pending.values()]) {
+      settle(entry);
+      entry.reject(endError(end, host.logTail()));
+    }
+  }
+
+  return {
+    call,
+    onFrame,
+    fail,
+    hear(line) {
+      for (const onLog of new Set([...pending.values()].map(({ options }) => options.onLog))) {
+        quietly(() => onLog?.(line));
+      }
+    },
+    get clean() {
+      return clean;
+    },
+    get underWay() {
+      return pending.size;
+    },
+  };
+}
+
+function refusal(code: string, message: string): { error: ErrorMessage } {
+  return { error: { code, message, retryable: false } };
+}
+
+/** Only errors that carry a code of ours are told to the guest; others may speak of the host's insides. */
+function serviceError(service: string, error: unknown): Answer {
+  const { code, message, retryable } = (error ?? {}) as Record<string, unknown>;
+  if (typeof code === "string" && /^[a-z][a-z0-9_]*$/.test(code) && typeof message === "string") {
+    return { error: { code, message, retryable: retryable === true } };
+  }
+  return refusal("internal", `Cannot call "${service}": the host failed`);
+}
+
+function quietly(listener: () => void): void {
+  try {
+    listener();
+  } catch {
+    // a listener's trouble is not the runner's
+  }
+}

@@ -1,0 +1,61 @@
+/** What libraries expect to find and Deno's worker does not have, or has otherwise. */
+
+export interface PreludeOptions {
+  /** Names of the environment variables that are granted. */
+  readonly env: readonly string[];
+  /** Whether the plugin imports Node's modules itself, past the global `process`. */
+  readonly node: boolean;
+}
+
+/**
+ * - `process.env`: Deno's throws on each read that is not granted; libraries read it at load time. It
+ *   becomes a plain object with the granted variables. Deno makes `process` when it is first touched,
+ *   which takes 10 ms: so it is mended then, unless the plugin will come by it another way.
+ * - `Object.prototype.__proto__`: Deno's is inert; libraries written for Node set prototypes by it.
+ */
+export function addPreludes({ env, node }: PreludeOptions, scope: object = globalThis): void {
+  const original = Object.getOwnPropertyDescriptor(scope, "process");
+  if (original?.get) {
+    const get = original.get.bind(scope);
+    let mended: unknown;
+    const mend = () => mended ??= withOwnEnv(get(), env);
+    if (node) mend();
+    Object.defineProperty(scope, "process", {
+      configurable: true,
+      enumerable: false,
+      get: mend,
+      set: (value) => mended = value,
+    });
+  }
+  Object.defineProperty(Object.prototype, "__proto__", {
+    configurable: true,
+    enumerable: false,
+    get: prototypeOf,
+    set: setPrototypeOf,
+  });
+}
+
+function withOwnEnv(process: unknown, names: readonly string[]): unknown {
+  const variables: Record<string, string> = {};
+  for (const name of names) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) variables[name] = value;
+  }
+  return Object.defineProperty(process as object, "env", {
+    value: variables,
+    writable: true,
+    configurable: true,
+    enumerable: true,
+  });
+}
+
+function prototypeOf(this: unknown): unknown {
+  return Object.getPrototypeOf(Object(this));
+}
+
+/** Does nothing where the language says so: on primitives, and for what is no prototype. */
+function setPrototypeOf(this: unknown, prototype: unknown): void {
+  if (typeof this !== "object" && typeof this !== "function" || this === null) return;
+  if (typeof prototype !== "object" && typeof prototype !== "function") return;
+  Object.setPrototypeOf(this, prototype);
+}
