@@ -40,11 +40,15 @@ Deno.test("escapeMarkdown() leaves plain text alone", () => {
       "2 × 3",
       "#hashtag",
       "R&D",
-      "~5",
     ]
   ) {
     assert.equal(escapeMarkdown(text), text);
   }
+});
+
+Deno.test("escapeMarkdown() marks what may become a sign with the part behind it", () => {
+  assert.equal(escapeMarkdown("<"), "\\<");
+  assert.equal(escapeMarkdown("this &"), "this \\&");
 });
 
 Deno.test("escapeMarkdown() leaves the signs of a line's beginning when it is none", () => {

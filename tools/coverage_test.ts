@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { coverageByPart, percent, readLcov } from "./coverage.ts";
+import { codeLines, coverageByPart, percent, readLcov } from "./coverage.ts";
 
 const REPORT = `SF:/repo/core/a.ts
 DA:1,4
@@ -28,4 +28,9 @@ Deno.test("coverageByPart() counts the lines of core and sandbox, without their 
 Deno.test("percent() is nought when nothing was measured, so that an empty report does not pass", () => {
   assert.equal(percent({ covered: 0, total: 0 }), 0);
   assert.equal(percent({ covered: 3, total: 4 }), 75);
+});
+
+Deno.test("codeLines() counts what a file that no test loaded could have run, types not", () => {
+  assert.equal(codeLines("/** Types. */\nexport interface A {\n  b: string;\n}\n"), 0);
+  assert.equal(codeLines('import a from "a";\n\n// why\nexport function b() {\n  a();\n}\n'), 3);
 });

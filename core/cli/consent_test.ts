@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-regex-spaces -- columns are what is tested
 import assert from "node:assert/strict";
 import { type Allowed, decideConsent, flagOf, granted } from "./consent.ts";
 import { EXIT } from "./errors.ts";

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-regex-spaces -- columns are what is tested
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { EXIT } from "./errors.ts";

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-regex-spaces no-control-regex -- columns are what is tested
 import assert from "node:assert/strict";
 import { createStyle } from "./format.ts";
 import { barOf, createBoard } from "./progress.ts";
@@ -7,7 +8,6 @@ import { widthOf } from "./width.ts";
 function screen(written: string): string[] {
   const lines = [""];
   let row = 0;
-  // deno-lint-ignore no-control-regex
   for (const token of written.match(/\x1b\[\??\d*[A-Za-z]|[\s\S]/g) ?? []) {
     const up = /^\x1b\[(\d+)A$/.exec(token);
     if (up) row -= Number(up[1]);

@@ -20,6 +20,7 @@ const EDGE_WORDS: Readonly<Record<string, string>> = {
   GENERATED_FROM: "from",
   HAS_SCRIPT: "has",
   HAS_SCENE: "has",
+  HAS_PART: "has",
   SOURCED_FROM: "from",
   USED_PARAGRAPH: "used",
   GENERATED_BY: "made by",

@@ -46,7 +46,6 @@ function graphemeWidth(grapheme: string): number {
 
 /** Columns that the text takes; it must hold no escape sequences. */
 export function widthOf(text: string): number {
-  // deno-lint-ignore no-control-regex
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of segmenter.segment(text)) width += graphemeWidth(segment);

@@ -31,9 +31,11 @@ export interface Servable {
  */
 export async function serveHttp(app: Servable, options: ServeOptions): Promise<Served> {
   const hostname = options.hostname ?? "127.0.0.1";
-  // Deno's own graceful `shutdown()` waits without end for a client that keeps sending, and cannot be cut short
-  // (an abort after it throws where nobody can catch it). So the requests under way are counted here.
+  // Deno's graceful `shutdown()` waits without end for a request that does not end, and cannot be cut short: an
+  // abort after it throws where nobody can catch it. So the requests under way are counted here, and it is
+  // called only when there are none; if they take too long, all is aborted instead.
   const hard = new AbortController();
+  const over = Promise.withResolvers<void>();
   let underWay = 0;
   let stopping = false;
 
@@ -42,7 +44,7 @@ export async function serveHttp(app: Servable, options: ServeOptions): Promise<S
     underWay++;
     info.completed.catch(() => {}).finally(() => {
       underWay--;
-      if (stopping && underWay === 0) hard.abort();
+      if (stopping && underWay === 0) close();
     });
     return app.fetch(request, info);
   }
@@ -58,14 +60,27 @@ export async function serveHttp(app: Servable, options: ServeOptions): Promise<S
   }
 
   let grace: ReturnType<typeof setTimeout> | undefined;
-  const stop = () => {
+  let closing = false;
+
+  /** Sends what is still to be sent, then closes the connections. */
+  function close(): void {
+    closing = true;
+    server.shutdown().catch(() => {});
+  }
+
+  function stop(): void {
     stopping = true;
-    if (underWay === 0) return hard.abort();
-    grace = setTimeout(() => hard.abort(), options.graceMs ?? 5000);
-  };
+    grace = setTimeout(() => {
+      // What is left then is a client that neither reads nor goes: it ends with the process.
+      if (closing) over.resolve();
+      else hard.abort();
+    }, options.graceMs ?? 5000);
+    if (underWay === 0) close();
+  }
+
   if (options.signal?.aborted) stop();
   options.signal?.addEventListener("abort", stop, { once: true });
-  const finished = server.finished.finally(() => {
+  const finished = Promise.race([server.finished, over.promise]).finally(() => {
     clearTimeout(grace);
     options.signal?.removeEventListener("abort", stop);
   });

@@ -4,6 +4,7 @@ import { type Served, serveHttp } from "./serve.ts";
 import { jobEventSchema } from "./schemas.ts";
 import { type TestApp, testApp } from "./testing/memory_host.ts";
 import type { HttpOptions } from "./env.ts";
+import { problemOf } from "./testing/problem.ts";
 
 interface Running {
   readonly app: TestApp;
@@ -71,6 +72,7 @@ Deno.test("serveHttp() serves on loopback at a free port, and large files whole"
 
 Deno.test("serveHttp() answers an endless upload with too_large", async () => {
   await withServer({ maxUploadBytes: 100_000 }, async ({ app, url }) => {
+    const client = new AbortController();
     const endless = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
     });
@@ -78,8 +80,10 @@ Deno.test("serveHttp() answers an endless upload with too_large", async () => {
       method: "POST",
       headers: { ...bearer(app.tokens.editor), "content-type": "application/octet-stream" },
       body: endless,
+      signal: client.signal,
     });
     assert.equal((await response.json()).code, "too_large");
+    client.abort();
   });
 });
 
@@ -187,6 +191,28 @@ Deno.test("serveHttp() ends event streams and finishes when its signal is aborte
     await served.finished;
     await assert.rejects(fetch(`http://${url}/healthz`));
   });
+});
+
+Deno.test("serveHttp() lets requests under way finish and answers new ones with shutting_down", async () => {
+  const stop = new AbortController();
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<Response>();
+  const app = {
+    fetch: () => {
+      begun.resolve();
+      return release.promise;
+    },
+  };
+  const served = await serveHttp(app, { port: 0, signal: stop.signal, graceMs: 60_000 });
+  const answer = fetch(`http://127.0.0.1:${served.port}/`);
+  await begun.promise;
+  stop.abort();
+  const late = await fetch(`http://127.0.0.1:${served.port}/`);
+  const { status, code } = await problemOf(late);
+  assert.deepEqual([status, code], [503, "shutting_down"]);
+  release.resolve(new Response("done"));
+  assert.equal(await (await answer).text(), "done");
+  await served.finished;
 });
 
 Deno.test("serveHttp() cuts off requests that outlast the grace", async () => {

@@ -188,18 +188,19 @@ Deno.test("dispose gives running jobs back without costing them an attempt", asy
   await using shop = await openWorkshop();
   const door = createDoor();
   const first = shop.engine({
-    handlers: handler(async ({ signal }) => {
-      await door.pass();
-      signal.throwIfAborted();
+    handlers: handler(({ signal }) => {
+      door.pass();
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      );
     }),
   });
   await first.start();
   const { id } = await first.jobs.add(noop({ maxAttempts: 1 }));
   await within(door.reached);
   assert.equal(first.running, 1);
-  const closing = first[Symbol.asyncDispose]();
+  await within(first[Symbol.asyncDispose]());
   door.open();
-  await within(closing);
   const between = await first.jobs.get(id);
   assert.deepEqual([between.status, between.attempt, between.maxAttempts], ["queued", 1, 2]);
   const second = shop.engine({ handlers: { noop: noopHandler } });

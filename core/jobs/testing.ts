@@ -108,7 +108,11 @@ export const noop = (more: Partial<NewJob> = {}): NewJob => ({
 });
 
 /** Rejects when a condition takes longer than any healthy machine needs. */
-export async function within<T>(promise: PromiseLike<T>, what = "condition", ms = 30_000): Promise<T> {
+export async function within<T>(
+  promise: PromiseLike<T>,
+  what = "condition",
+  ms = 30_000,
+): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`timed out: ${what}`)), ms);
   try {

@@ -16,27 +16,29 @@ export function urlPattern(text: string): UrlPattern {
   const specificity = text.replaceAll("*", "").length;
   const parts = /^([a-z0-9+.*-]+):\/\/([^/]*)(\/.*)?$/i.exec(text);
   if (parts !== null) {
-    const [, scheme = "", host = "", path = "/*"] = parts;
-    const tests = [glob(scheme, "[^:]*", "i"), glob(host, "[^/]*", "i"), glob(path, ".*")] as const;
+    const scheme = parts[1]!.toLowerCase();
+    const host = parts[2]!.toLowerCase();
+    const path = parts[3] ?? "/*";
     const wholePath = path.includes("?");
     return {
       text,
       specificity,
       test(given) {
         const url = parseUrl(given);
-        if (url === undefined) return false;
-        const rest = wholePath ? url.pathname + url.search : url.pathname;
-        return tests[0].test(url.protocol.slice(0, -1)) &&
-          (tests[1].test(url.host) || tests[1].test(url.hostname)) && tests[2].test(rest);
+        return url !== undefined && glob(scheme, url.protocol.slice(0, -1)) &&
+          (glob(host, url.host) || glob(host, url.hostname)) &&
+          glob(path, wholePath ? url.pathname + url.search : url.pathname);
       },
     };
   }
-  if (text.startsWith("*")) {
-    const expression = glob(text, ".*", "i");
-    return { text, specificity, test: (url) => expression.test(parseUrl(url)?.pathname ?? url) };
-  }
-  const expression = glob(text, ".*", "i");
-  return { text, specificity, test: (url) => expression.test(url) };
+  const lower = text.toLowerCase();
+  const onPath = text.startsWith("*");
+  return {
+    text,
+    specificity,
+    test: (url) =>
+      glob(lower, ((onPath ? parseUrl(url)?.pathname : undefined) ?? url).toLowerCase()),
+  };
 }
 
 function parseUrl(text: string): URL | undefined {
@@ -72,11 +74,30 @@ export function mediaScore(accepted: readonly string[], mediaType: string): numb
   return accepted.includes("*/*") ? 0.5 : 0;
 }
 
-function glob(pattern: string, any: string, flags = ""): RegExp {
-  // Runs of wildcards are one: `****` would make the match slow.
-  const parts = pattern.replace(/\*+/g, "*").split("*");
-  return new RegExp(
-    `^${parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&")).join(any)}$`,
-    flags,
-  );
+/**
+ * Whether `*` for any run of characters makes the pattern the text. Not a regular expression: patterns come
+ * with plugins, and one such as `*a*a*a*b` would keep the host busy for ever. This takes at most
+ * pattern × text steps.
+ */
+function glob(pattern: string, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let star = -1;
+  let resume = 0;
+  while (t < text.length) {
+    if (pattern[p] === "*") {
+      star = p++;
+      resume = t;
+    } else if (pattern[p] === text[t]) {
+      p++;
+      t++;
+    } else if (star >= 0) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[p] === "*") p++;
+  return p === pattern.length;
 }

@@ -32,9 +32,10 @@ Deno.test("urlPattern() holds scheme, host and path apart", () => {
   assert.ok(!urlPattern("https://*").test("nonsense"));
 });
 
-Deno.test("urlPattern() stays quick on patterns full of wildcards", () => {
-  const pattern = urlPattern(`https://a.example/${"*".repeat(300)}x`);
+Deno.test("urlPattern() ends on patterns that would keep a regular expression busy for ever", () => {
+  const pattern = urlPattern(`https://a.example/${"*y".repeat(200)}x`);
   assert.ok(!pattern.test(`https://a.example/${"y".repeat(8000)}`));
+  assert.ok(urlPattern(`https://a.example/${"*".repeat(300)}x`).test("https://a.example/yx"));
 });
 
 Deno.test("bestPattern() takes the one that says most", () => {

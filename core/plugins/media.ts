@@ -169,7 +169,8 @@ function markedType(bytes: Uint8Array): string | undefined {
   if (head.startsWith("ID3")) return "audio/mpeg";
   if (head.slice(4, 8) === "ftyp") return "video/mp4";
   if (head.startsWith("\x1aE\xdf\xa3")) return "video/webm";
-  if (/\n?%PDF-[12]\.\d/.test(head)) return "application/pdf";
+  // deno-lint-ignore no-control-regex
+  if (/[\x00-\x1f\x80-\xff]%PDF-[12]\.\d/.test(head)) return "application/pdf";
   return undefined;
 }
 

@@ -5,7 +5,7 @@ const EDGE = 2;
 
 /**
  * Takes away what is printed on most pages: running titles, footers, page numbers. A line goes if
- * its text, digits aside, stands at the same edge of at least half of the pages, and of three.
+ * its text, digits aside, stands at an edge of at least half of the pages, and of three.
  */
 export function withoutFurniture(pages: readonly (readonly Line[])[]): Line[][] {
   const seen = new Map<string, number>();
@@ -27,10 +27,8 @@ export function withoutFurniture(pages: readonly (readonly Line[])[]): Line[][] 
 function edgeKeys(lines: readonly Line[]): Map<Line, string> {
   const byHeight = [...lines].sort((a, b) => b.y - a.y);
   const keys = new Map<Line, string>();
-  const key = (line: Line) => line.text.toLowerCase().replace(/\d+/g, "#").replace(/\s+/g, "");
-  for (const line of byHeight.slice(0, EDGE)) keys.set(line, `top ${key(line)}`);
-  for (const line of byHeight.slice(-EDGE)) {
-    if (!keys.has(line)) keys.set(line, `bottom ${key(line)}`);
+  for (const line of [...byHeight.slice(0, EDGE), ...byHeight.slice(-EDGE)]) {
+    keys.set(line, line.text.toLowerCase().replace(/\d+/g, "#").replace(/\s+/g, ""));
   }
   return keys;
 }

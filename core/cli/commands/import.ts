@@ -121,6 +121,9 @@ async function importAll(
   );
 }
 
+/** Files from this size on say how much of them is sent, bytes. */
+const SLOW_TO_SEND = 4_000_000;
+
 async function start(
   session: Session,
   client: Client,
@@ -142,12 +145,12 @@ async function start(
     { name: basename(source.path), mediaType, bytes: file.readable },
     {
       ...settings,
-      // The bar is the job's; what is sent is a word beside it.
-      onBytes: (sent) =>
+      // The bar is the job's; what is sent is a word beside it, for what takes a while to send.
+      onBytes: source.size < SLOW_TO_SEND ? undefined : (sent) =>
         bar.update({
           stage: "uploading",
           percent: 0,
-          message: `${Math.round(100 * sent / Math.max(1, source.size))}% sent`,
+          message: `${Math.round(100 * sent / source.size)}% sent`,
         }),
     },
   );
