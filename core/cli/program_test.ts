@@ -356,8 +356,8 @@ Deno.test("carrel export finds what to export, or says that nothing matches", as
   const started = await t.carrel(["export", "--all", "--no-wait"]);
   assert.equal(started.out, "export_1\n");
   assert.deepEqual((t.host.last("POST", /export/)!.body as { source_ids: unknown }).source_ids, [
-    "content_7",
     "content_8",
+    "content_7",
   ]);
   t.host.stories.push({ end: "failed", error: { code: "timed_out", message: "too slow" } });
   const failed = await t.carrel(["export", "--all"]);

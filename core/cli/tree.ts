@@ -33,6 +33,48 @@ const EDGE_WORDS: Readonly<Record<string, string>> = {
   RAN_AS: "ran as",
 };
 
+/** Parts first, then sources, then who and what made it; edges of one kind stay in their order. */
+const RANK = [
+  "HAS_PART",
+  "HAS_SCRIPT",
+  "HAS_SCENE",
+  "USED_PARAGRAPH",
+  "SOURCED_FROM",
+  "GENERATED_FROM",
+  "VERSION_OF",
+  "CITES",
+  "GENERATED_BY",
+  "IMPORTED_BY",
+  "NARRATED_BY",
+  "HAS_LICENSE",
+  "RAN_AS",
+  "CREATED_BY",
+];
+
+function rankOf(type: string): number {
+  const rank = RANK.indexOf(type);
+  return rank < 0 ? RANK.length : rank;
+}
+
+type Node = GenealogyJson["nodes"][number];
+
+/** What a node is: a part says its kind itself. */
+function typeOf(node: Node): string {
+  const { kind } = node.properties;
+  return node.type === "Part" && typeof kind === "string" && kind !== ""
+    ? kind[0]!.toUpperCase() + kind.slice(1)
+    : node.type;
+}
+
+/** What tells a node from others of the same name: an address, a digest, a place in a file. */
+function detailOf(node: Node): string {
+  const { url, digest, location } = node.properties;
+  if (typeof location === "string") return location;
+  if (typeof url === "string") return url.replace(/^upload:([0-9a-f]{12})[0-9a-f]*$/, "sha256 $1…");
+  if (typeof digest === "string") return `sha256 ${digest.slice(0, 12)}…`;
+  return node.type === "Job" ? node.id : "";
+}
+
 /**
  * Lines with box-drawing characters. A node that was drawn before is named again and not opened again, so that
  * a graph with cycles or shared ancestors ends.
@@ -57,19 +99,23 @@ export function drawTree(genealogy: GenealogyJson, options: TreeOptions): string
     depth: number,
   ) => {
     const node = nodes.get(id);
-    const type = clean(node?.type ?? "");
+    const type = clean(node === undefined ? "" : typeOf(node));
     const label = clean(node?.label ?? id);
-    const children = below.get(id) ?? [];
+    const children = [...below.get(id) ?? []].sort((a, b) => rankOf(a.type) - rankOf(b.type));
     const again = drawn.has(id) && children.length > 0;
     const tail = (claim && `claimed by ${claim}`) + (again ? `${claim && ", "}see above` : "");
     const note = tail === "" ? "" : `  (${tail})`;
     const before = widthOf(lead) + (words ? widthOf(words) + 1 : 0) +
       (type ? widthOf(type) + 1 : 0);
     const room = Math.max(12, options.width - before - widthOf(note));
+    const shown = cut(label, room);
+    // The detail stands only where it does not crowd out the label.
+    const left = room - widthOf(shown) - 2;
+    const detail = node === undefined || left < 16 ? "" : cut(clean(detailOf(node)), left);
     lines.push(
       style.dim(lead) + (words ? style.dim(words) + " " : "") +
-        (type ? style.cyan(type) + " " : "") +
-        cut(label, room) + style.dim(note),
+        (type ? style.cyan(type) + " " : "") + shown +
+        (detail ? `  ${style.dim(detail)}` : "") + style.dim(note),
     );
     if (again || depth === 0) return;
     drawn.add(id);

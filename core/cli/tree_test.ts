@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-regex-spaces -- columns are what is tested
 import assert from "node:assert/strict";
 import { createStyle } from "./format.ts";
 import { drawTree } from "./tree.ts";
@@ -74,4 +75,35 @@ Deno.test("drawTree() cleans labels, cuts them to the width, and names nodes tha
   assert.equal(first, `Page x\ufffd]0;y\ufffd${"z".repeat(27)}…`);
   assert.equal(first.length, 40);
   assert.equal(second, "└─ cites b");
+});
+
+Deno.test("drawTree() puts parts before sources and makers, and tells nodes apart by their details", () => {
+  const graph = genealogy([
+    ["book", "CREATED_BY", "user"],
+    ["book", "GENERATED_BY", "plugin"],
+    ["book", "GENERATED_FROM", "page"],
+    ["book", "HAS_PART", "part"],
+    ["book", "RAN_AS", "job"],
+  ]);
+  const more: Record<string, [string, Record<string, unknown>]> = {
+    plugin: ["PluginVersion", { digest: "0123456789abcdef" }],
+    page: ["WebPage", { url: "https://example.org/a-long-address" }],
+    part: ["Part", { kind: "chapter", location: "b.epub#1" }],
+    job: ["Job", {}],
+  };
+  graph.nodes = graph.nodes.map((node) => {
+    const [type, properties] = more[node.id] ?? ["Chunk", {}];
+    return { ...node, type, properties };
+  });
+  assert.deepEqual(drawTree(graph, { style, width: 46 }), [
+    "Chunk the book",
+    "├─ has Chapter the part  b.epub#1",
+    "├─ from WebPage the page  https://example.org/a…",
+    "├─ made by PluginVersion the plugin",
+    "├─ ran as Job the job  job",
+    "└─ for Chunk the user",
+  ]);
+  assert.match(drawTree(graph, { style, width: 80 })[3]!, /the plugin  sha256 0123456789ab…$/);
+  graph.nodes[3]!.properties = { url: `upload:${"ab".repeat(32)}` };
+  assert.match(drawTree(graph, { style, width: 80 })[2]!, /sha256 abababababab…$/);
 });

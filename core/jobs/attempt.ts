@@ -34,7 +34,7 @@ export interface AttemptContext {
   readonly report: (error: unknown) => void;
   /** Called as soon as the slot is free, before the end is on disk. */
   readonly onFree: (attempt: Attempt) => void;
-  /** Called when a job was put off until a time. */
+  /** Called when a job is put off until a time, before that is on disk. */
   readonly onRetryAt: (atMs: number) => void;
 }
 
@@ -133,8 +133,10 @@ export function startAttempt(
       return await write((tx) => fail(tx, job, error, clock.now()));
     }
     const atMs = Math.round(clock.now() + retryDelayMs(job.attempt, context.random()));
-    await write((tx) => retryLater(tx, job, error, atMs, clock.now()));
-    context.onRetryAt(atMs);
+    await write((tx) => {
+      context.onRetryAt(atMs);
+      return retryLater(tx, job, error, atMs, clock.now());
+    });
   }
 
   async function stage<T>(options: StageOptions, work: () => Promise<T>): Promise<T> {

@@ -163,6 +163,12 @@ function settingHost(
       { details: { host: place.host, port: place.port } },
     );
   }
+  if (place.host.startsWith("[") && privateGrant(place.host, place.port) === undefined) {
+    throw new CarrelError(
+      "invalid_config",
+      `Cannot use the setting "${field}" as a host: IPv6 addresses cannot be granted, name the host.`,
+    );
+  }
   return place;
 }
 
@@ -170,7 +176,8 @@ function placeOf(value: string): { readonly host: string; readonly port: number 
   if (/^https?:\/\//i.test(value)) {
     try {
       const url = new URL(value);
-      return { host: url.hostname.replace(/\.$/, ""), port: portOf(url) };
+      const host = url.hostname.startsWith("[") ? url.hostname : normalHost(url.hostname);
+      return host === undefined ? undefined : { host, port: portOf(url) };
     } catch {
       return undefined;
     }

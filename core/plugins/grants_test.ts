@@ -118,6 +118,8 @@ Deno.test("resolveGrants() refuses a setting that is no host, or a private one",
     ["a:b:c", "invalid_config"],
     ["http://127.0.0.1:7420/", "private_address"],
     ["http://[::1]:80/", "private_address"],
+    ["http://[2606:4700::1]/", "invalid_config"],
+    ["http://a,b.example/", "invalid_config"],
     ["10.0.0.5:8081", "private_address"],
   ];
   for (const [url, code] of wrong) {

@@ -87,9 +87,6 @@ Deno.test({
     assert.deepEqual(metadata.authors, []);
     assert.match(warnings!.join(" "), /fonts on pages 2–22 do not say which letters/);
     assert.match(markdown, /Abstract User acceptance of technology/);
-    assert.doesNotMatch(
-      markdown,
-      /[\p{Cc}\p{Co}]/u.exec(markdown.replaceAll("\n", "")) ? /^/ : /\0/,
-    );
+    assert.doesNotMatch(markdown.replaceAll("\n", " "), /[\p{Cc}\p{Co}]/u);
   },
 });

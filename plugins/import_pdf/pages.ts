@@ -69,10 +69,10 @@ async function readItems(document: PdfDocument, number: number): Promise<PdfItem
   const page = await document.getPage(number);
   const items: PdfItem[] = [];
   try {
-    // In pieces, so that a page that unfolds without end can be left.
+    // What a page holds beyond the bound is read and dropped: PDF.js cannot be stopped on the way.
     for await (const piece of page.streamTextContent()) {
+      if (items.length > MAX_RUNS) continue;
       for (const item of piece.items) if (typeof item.str === "string") items.push(item);
-      if (items.length > MAX_RUNS) break;
     }
   } finally {
     page.cleanup();

@@ -57,7 +57,8 @@ async function sourceIds(client: Client, ids: string[], options: ExportOptions):
   if (found.size > MOST) {
     throw new CliError("too_many", `Cannot export more than ${MOST} contents at once.`);
   }
-  return [...found];
+  // Lists begin with the newest; the chapters of a book with what came in first.
+  return options.all ? [...found].reverse() : [...found];
 }
 
 export function addExport({ program, action }: Builder): void {

@@ -17,11 +17,14 @@ interface ListOptions {
 
 /** What a job is about, in a few words. */
 export function subjectOf(job: JobJson): string {
-  const input = job.input as Record<string, unknown> | null;
-  for (const name of ["filename", "name", "url", "title", "format"]) {
-    if (typeof input?.[name] === "string") return input[name];
-  }
-  return job.plugin ?? job.kind;
+  const input = job.input as {
+    url?: unknown;
+    upload?: { name?: unknown };
+    format?: unknown;
+    parameters?: { title?: unknown };
+  } | null;
+  const names = [input?.upload?.name, input?.url, input?.parameters?.title, input?.format];
+  return names.find((name) => typeof name === "string") ?? job.plugin ?? job.kind;
 }
 
 function took(job: JobJson): string {

@@ -195,7 +195,7 @@ function info(session: Session, item: PluginJson): void {
     ["kind", item.kind],
     ["origin", item.origin],
     ["state", `${item.enabled ? "switched on" : "switched off"}, ${item.trust}`],
-    ["code", item.digest],
+    ["code", item.digest || "bundled at its first use"],
     ["takes", takes(item) || "–"],
     ["limits", limits.join(", ")],
     ...(Object.keys(item.config).length > 0

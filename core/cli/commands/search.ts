@@ -34,7 +34,7 @@ export function hitLines(
   return [
     `${style.dim(String(rank).padStart(2))}  ${style.bold(title)}  ${style.dim(cut(place, room))}`,
     ...lines.map((line) => `    ${line}`),
-    style.dim(`    ${clean(hit.content.url)}`),
+    ...(hit.content.url.startsWith("upload:") ? [] : [style.dim(`    ${clean(hit.content.url)}`)]),
     style.dim(`    ${hit.content.id} ${hit.start}–${hit.end}`),
   ];
 }
