@@ -31,3 +31,5 @@ export function quantile(samples: readonly number[], p: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? NaN;
 }
+
+export const median = (samples: readonly number[]): number => quantile(samples, 0.5);

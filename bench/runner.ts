@@ -11,7 +11,7 @@ const JOB = { job: { id: "job_bench", idempotencyKey: "bench" } };
 const SMALL = { id: "content_1", title: "A small message", tags: ["a", "b"], size: 1234 };
 
 /** All figures of the runner, a few seconds' work. */
-export async function runnerFigures(): Promise<Figure[]> {
+export async function figures(): Promise<Figure[]> {
   const folder = await Deno.makeTempDir({ prefix: "carrel-bench-" });
   try {
     const bundle = `${folder}/bundle.js`;

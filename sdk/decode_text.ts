@@ -78,7 +78,7 @@ function decodeDeclared(bytes: Uint8Array, declared: readonly string[]): Decoded
   // A few bad bytes in much good UTF-8 are damage, not another encoding.
   const lenient = new TextDecoder("utf-8").decode(bytes);
   const bad = count(lenient, /\uFFFD/g);
-  const good = count(lenient, /[^\x00-\x7F\uFFFD]/g);
+  const good = count(lenient, /[^\p{ASCII}\uFFFD]/gu);
   if (good > bad * 4) {
     return {
       text: lenient,

@@ -98,7 +98,7 @@ Deno.test("drawTree() puts parts before sources and makers, and tells nodes apar
   assert.deepEqual(drawTree(graph, { style, width: 46 }), [
     "Chunk the book",
     "├─ has Chapter the part  b.epub#1",
-    "├─ from WebPage the page  https://example.org/a…",
+    "├─ from WebPage the page  https://example.org…",
     "├─ made by PluginVersion the plugin",
     "├─ ran as Job the job  job",
     "└─ for Chunk the user",

@@ -10,13 +10,17 @@ const handler = (run: (run: JobRun) => Promise<unknown>): { noop: JobHandler } =
 });
 const flaky = () => new CarrelError("fetch_failed", "Cannot reach it", { retryable: true });
 
-async function untilStatus(shop: Workshop, id: string, status: string): Promise<void> {
+async function untilRetrying(shop: Workshop, id: string, attempt: number): Promise<void> {
   const { jobs } = shop.engine({});
+  const isThere = async () => {
+    const job = await jobs.get(id);
+    return job.status === "retrying" && job.attempt === attempt;
+  };
   await within(
     (async () => {
-      while ((await jobs.get(id)).status !== status) await new Promise((go) => setTimeout(go));
+      while (!await isThere()) await new Promise((go) => setTimeout(go));
     })(),
-    `${id} ${status}`,
+    `${id} retrying after attempt ${attempt}`,
   );
 }
 
@@ -37,8 +41,8 @@ Deno.test("a retryable error is retried three times, later each time, then the j
   });
   await engine.start();
   const { id } = await engine.jobs.add(noop());
-  for (const delay of [2000, 4000, 8000]) {
-    await untilStatus(shop, id, "retrying");
+  for (const [index, delay] of [2000, 4000, 8000].entries()) {
+    await untilRetrying(shop, id, index + 1);
     assert.equal((await engine.jobs.get(id)).error?.code, "fetch_failed");
     shop.clock.advance(delay - 1);
     assert.equal((await engine.jobs.get(id)).status, "retrying");
@@ -178,7 +182,7 @@ Deno.test("commit() writes with the end of the job, or not at all", async () => 
   });
   await engine.start();
   const { id } = await engine.jobs.add(noop());
-  await untilStatus(shop, id, "retrying");
+  await untilRetrying(shop, id, 1);
   assert.equal((await shop.sql.db.selectFrom("user").selectAll().execute()).length, 0);
   failing = false;
   shop.clock.advance(2_000);
@@ -214,7 +218,7 @@ Deno.test("stage() takes the checkpoint of an earlier attempt when its digest is
   });
   await engine.start();
   const { id } = await engine.jobs.add(noop());
-  await untilStatus(shop, id, "retrying");
+  await untilRetrying(shop, id, 1);
   const between = await engine.jobs.get(id);
   assert.deepEqual(between.stages.map(({ name, digest }) => [name, digest]), [
     ["downloading", "d1"],
@@ -246,10 +250,11 @@ Deno.test("stage() runs again when its checkpoint is gone or spoilt", async () =
   });
   await engine.start();
   const { id } = await engine.jobs.add(noop());
+  let attempt = 0;
   for (
     const spoil of [crypto.randomUUID(), (await shop.blobs.put("x", new Uint8Array(9))).digest]
   ) {
-    await untilStatus(shop, id, "retrying");
+    await untilRetrying(shop, id, ++attempt);
     const [stage] = (await engine.jobs.get(id)).stages;
     await shop.sql.db.updateTable("job").set({
       stages_json: JSON.stringify([{ ...stage, checkpoint: spoil }]),
@@ -268,7 +273,7 @@ Deno.test("stage() tells an attempt that has lost its job to stop", async () => 
       try {
         await run.stage(
           { name: "downloading", executor: "plugin", digest: "d", from: 0 },
-          () => shop.sql.db.updateTable("job").set({ attempt: 7 }).execute(),
+          async () => void await shop.sql.db.updateTable("job").set({ attempt: 7 }).execute(),
         );
       } catch (error) {
         thrown = error;

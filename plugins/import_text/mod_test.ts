@@ -134,7 +134,7 @@ Deno.test("import.text makes of plain text Markdown that reads the same", async 
   assert.equal(
     markdown,
     [
-      "On Herbs\\\n\\========",
+      "# On Herbs",
       "This is a paragraph whose lines were broken by hand, as was the custom\n\\# not a heading \\<b>nor\\</b> a tag",
       "```\na   1\nbb  2\n```",
       "Roses are red,\\\nviolets are blue.",

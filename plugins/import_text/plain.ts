@@ -5,7 +5,7 @@ const SHORT_LINE = 45;
 
 /** Plain text as Markdown that reads the same: paragraphs, indented blocks and short lines stay so. */
 export function plainToMarkdown(text: string): string {
-  const paragraphs = text.replace(/\f/g, "\n\n").split(/\n[ \t]*(?:\n[ \t]*)+/);
+  const paragraphs = text.replace(/\f/g, "\n\n").split(/\n(?:[ \t]*\n)+/);
   return paragraphs.map(paragraph).filter((block) => block !== "").join("\n\n");
 }
 
@@ -14,6 +14,11 @@ function paragraph(block: string): string {
     line.trim() !== ""
   );
   if (lines.length === 0) return "";
+  const underline = lines.length === 2 ? /^(?:={3,}|-{3,})$/.exec(lines[1]!)?.[0] : undefined;
+  if (underline !== undefined) {
+    const text = escapeMarkdown(lines[0]!.trim(), { lineStart: false });
+    return `${underline.startsWith("=") ? "#" : "##"} ${text}`;
+  }
   if (lines.length > 1 && lines.every((line) => /^(\t| {4})/.test(line))) return verbatim(lines);
   const escaped = lines.map((line) => escapeMarkdown(line.trim().replace(/[ \t]+/g, " ")));
   const short = lines.slice(0, -1).every((line) => line.trim().length < SHORT_LINE);

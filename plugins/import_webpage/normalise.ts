@@ -1,7 +1,7 @@
 /** A language tag in its canonical form (`en_us` → `en-US`); undefined where it is none. */
 export function languageTag(tag: string | null | undefined): string | undefined {
-  const first = tag?.split(",")[0]!.trim().replaceAll("_", "-");
-  if (!first) return undefined;
+  const first = /^[^,]*/.exec(tag ?? "")![0].trim().replaceAll("_", "-");
+  if (first === "") return undefined;
   try {
     return Intl.getCanonicalLocales(first)[0];
   } catch {

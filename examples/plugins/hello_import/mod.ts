@@ -1,12 +1,10 @@
 import { definePlugin, PluginError } from "@carrel/sdk";
 
-/** Imports `hello:NAME`. Works without either permission, and tells what each of them brought. */
+/** Imports a file with a name in it. Works without either permission, and tells what each brought. */
 export default definePlugin.import({
-  async download(source, ctx) {
-    const name = decodeURIComponent(source.url.replace(/^hello:\/*/, "")).trim();
-    if (!name) {
-      throw new PluginError("invalid_url", `Cannot greet "${source.url}": expected hello:NAME.`);
-    }
+  async extract(raw, ctx) {
+    const name = new TextDecoder().decode(raw.bytes).trim().split("\n", 1)[0];
+    if (!name) throw new PluginError("empty", `Cannot greet "${raw.url}": there is no name in it.`);
     ctx.progress(0.3, "Reading the greetings");
     const greeting = await tried(async () => {
       const path = ctx.config["greetings"];
@@ -19,21 +17,12 @@ export default definePlugin.import({
       const response = await fetch("https://example.com/", { signal: ctx.signal });
       return /<h1[^>]*>([^<]{1,200})</.exec(await response.text())?.[1];
     });
-    const text = [
-      `# ${greeting.value ?? "Hello"}, ${name}`,
+    const title = `${greeting.value ?? "Hello"}, ${name}`;
+    const markdown = [
+      `# ${title}`,
       `The file of greetings: ${greeting.value ? "read" : greeting.reason}.`,
       `The page at example.com: ${heading.value ? `it says "${heading.value}"` : heading.reason}.`,
     ].join("\n\n");
-    return {
-      bytes: new TextEncoder().encode(text),
-      mediaType: "text/markdown; charset=utf-8",
-      url: source.url,
-    };
-  },
-
-  extract(raw) {
-    const markdown = new TextDecoder().decode(raw.bytes);
-    const title = /^# (.+)/.exec(markdown)?.[1] ?? "Hello";
     return { type: "document", title, markdown, metadata: { language: "en" } };
   },
 

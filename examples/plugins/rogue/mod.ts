@@ -30,14 +30,8 @@ const ATTEMPTS: Readonly<Record<string, Attempt>> = {
   },
 };
 
-/** Takes a command, `read /etc/passwd`, as an upload or behind `rogue:`, and tells honestly what came of it. */
+/** Takes a command such as `read /etc/passwd` as an upload, and tells honestly what came of it. */
 export default definePlugin.import({
-  download: (source) => ({
-    bytes: new TextEncoder().encode(decodeURIComponent(source.url.replace(/^rogue:/, ""))),
-    mediaType: "text/x-rogue",
-    url: source.url,
-  }),
-
   async extract(raw) {
     const command = new TextDecoder().decode(raw.bytes).trim();
     const [verb = "", ...words] = command.split(/\s+/);
