@@ -7,9 +7,9 @@ const [folder] = Deno.args;
 const start = performance.now();
 for (const entry of Deno.readDirSync(folder!)) {
   const html = Deno.readTextFileSync(`${folder}/${entry.name}/source.html`);
-  const { document } = parseHTML(html);
   // deno-lint-ignore no-explicit-any -- linkedom's document, as the library wants it
-  const article = new Readability(document as any, { serializer: (node) => node }).parse();
+  const { document } = parseHTML(html) as any;
+  const article = new Readability(document, { serializer: (node) => node }).parse();
   if (article?.content) {
     // deno-lint-ignore no-explicit-any -- a node, which turndown takes
     new TurndownService().turndown(article.content as any);

@@ -181,12 +181,3 @@ async function timeCancel(acquire: () => Promise<Desk>): Promise<number> {
   await desk.release();
   return time;
 }
-
-if (import.meta.main) {
-  for (const { name, value, unit, target, compare, floor, ratio } of await runnerFigures()) {
-    console.log(
-      `${name}: ${value.toFixed(1)} ${unit} (${compare} ${target})`,
-      floor ? `floor ${floor.value.toFixed(1)} ×${ratio?.toFixed(1)}` : "",
-    );
-  }
-}

@@ -51,15 +51,17 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       nodeModulesDir: assets.NODE_MODULES_DIR,
       sdkDir: assets.SDK_DIR,
     });
-    const plugins = await createPlugins({
-      sql,
-      bundler,
-      network,
-      dataDir,
-      builtinDir: assets.BUILTIN_PLUGINS_DIR,
-      configDir: assets.CONFIG_DIR,
-      safeMode: options.safeMode,
-    });
+    const plugins = stack.use(
+      await createPlugins({
+        sql,
+        bundler,
+        network,
+        dataDir,
+        builtinDir: assets.BUILTIN_PLUGINS_DIR,
+        configDir: assets.CONFIG_DIR,
+        safeMode: options.safeMode,
+      }),
+    );
     const ownApi: string[] = [];
     const pool = stack.use(createPool({
       deno: assets.denoPath(),

@@ -3,7 +3,7 @@
  * Pure: same input, same flags. The process is what holds; the worker's permissions are a second
  * wall before it. What a flag is good for stands in `tests/hostile`.
  */
-import { formatCidr, normalIpv6, parseCidr, parseIpv4, without } from "./cidr.ts";
+import { contains, formatCidr, normalIpv6, parseCidr, parseIpv4, without } from "./cidr.ts";
 import type { Grants } from "./types.ts";
 
 /** IPv4 ranges that no public host has. `0.0.0.0/8` is not inside `127.0.0.0/8` and reaches loopback. */
@@ -79,16 +79,18 @@ export const BASE_FLAGS = [
 /** The whole command line behind `deno`: flags, script, socket. Throws `GrantError`. */
 export function processArgs(grants: Grants, paths: RunnerPaths): string[] {
   checkSocket(grants, paths.socket);
+  const denied = denyList(grants, paths);
   const read = [...paths.files, paths.bundle, paths.socket, ...grants.read.map(checkedPath)];
   const write = [paths.socket, ...grants.write.map(checkedPath)];
   const net = [`unix:${paths.socket}`, ...netRules(grants)];
+  for (const rule of netRules(grants)) checkOpen(rule, denied);
   return [
     "run",
     ...BASE_FLAGS,
     `--allow-read=${joined(read)}`,
     `--allow-write=${joined(write)}`,
     grants.netPublic ? "--allow-net" : `--allow-net=${joined(net)}`,
-    `--deny-net=${denyList(grants, paths).join(",")}`,
+    `--deny-net=${denied.join(",")}`,
     ...(grants.env.length > 0 ? [`--allow-env=${grants.env.map(checkedEnv).join(",")}`] : []),
     paths.main,
     paths.socket,
@@ -181,6 +183,15 @@ function netRules(grants: Grants): string[] {
 function privateRule({ host, port }: { host: string; port: number }): string {
   const v6 = host.includes(":") ? normalIpv6(host) : undefined;
   return v6 === undefined ? checkedNetRule(`${host}:${port}`) : `[${v6}]:${checkedPort(port)}`;
+}
+
+/** A rule that the deny list swallows whole is a mistake, or an attempt: said before the start. */
+function checkOpen(rule: string, denied: readonly string[]): void {
+  const host = rule.slice(0, rule.lastIndexOf(":"));
+  const address = parseIpv4(host);
+  const closed = denied.includes(rule) || denied.includes(host) || address !== undefined &&
+      denied.some((entry) => /^[\d.]+\/\d+$/.test(entry) && contains(parseCidr(entry), address));
+  if (closed) throw new GrantError(`Cannot grant "${rule}": the address is closed to all plugins`);
 }
 
 function checkedPort(port: number): number {

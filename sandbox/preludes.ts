@@ -12,6 +12,8 @@ export interface PreludeOptions {
  *   becomes a plain object with the granted variables. Deno makes `process` when it is first touched,
  *   which takes 10 ms: so it is mended then, unless the plugin will come by it another way.
  * - `Object.prototype.__proto__`: Deno's is inert; libraries written for Node set prototypes by it.
+ * - `close`, `Deno.exit` (and `process.exit` by it): Deno's end the worker and leave the process
+ *   behind, so that calls wait for their time limit. They end the process.
  */
 export function addPreludes({ env, node }: PreludeOptions, scope: object = globalThis): void {
   const original = Object.getOwnPropertyDescriptor(scope, "process");
@@ -33,6 +35,12 @@ export function addPreludes({ env, node }: PreludeOptions, scope: object = globa
     get: prototypeOf,
     set: setPrototypeOf,
   });
+  Object.assign(scope, { close: leave });
+  Object.assign(Deno, { exit: leave });
+}
+
+function leave(): void {
+  Deno.kill(Deno.pid, "SIGKILL");
 }
 
 function withOwnEnv(process: unknown, names: readonly string[]): unknown {

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { createClient } from "../core/cli/client.ts";
 import { EXIT, type ExitCode, interruptedError } from "../core/cli/errors.ts";
-import { createStyle, duration, wantsColours } from "../core/cli/format.ts";
+import { bytes, createStyle, duration, wantsColours } from "../core/cli/format.ts";
 import type { Io } from "../core/cli/io.ts";
 import { createBoard } from "../core/cli/progress.ts";
 import { report } from "../core/cli/session.ts";
@@ -24,14 +24,14 @@ import { attempts, installRogue, type Result, resultLines, tryIt } from "./demo/
 
 const PROGRAM = resolve(import.meta.dirname!, "..");
 const DOCUMENTS = join(PROGRAM, "examples", "documents");
-const PHRASES = ["a small closed desk", "where a passage came from"];
+const PHRASES = ["closed desk", "passages lineage"];
 
 interface DemoOptions {
   readonly data?: string;
   readonly serve?: boolean;
 }
 
-/** Runs the demo; returns the exit code: 1 when the plugin got anything, or nothing could be imported. */
+/** Runs the demo; returns the exit code: 1 when the plugin got anything, or something could not be imported. */
 export async function demo(
   io: Io,
   words: readonly string[],
@@ -54,7 +54,8 @@ export async function demo(
     : resolve(io.cwd, options.data);
   page.heading("The host starts");
   await using host = await io.startHost({ dataDir: data, hostname: "127.0.0.1", port: 0 });
-  page.say(`It listens on ${host.url} after ${duration(io.now() - begun)}. Its library is ${data}`);
+  page.say(`It listens on ${host.url} after ${duration(io.now() - begun)}. Its library:`);
+  page.lines([style.cyan(data)]);
 
   const context: DemoContext = {
     io,
@@ -68,11 +69,12 @@ export async function demo(
         live: io.terminal.out && io.env("TERM") !== "dumb",
         size: () => ({ ...io.size(), columns: page.width }),
         now: io.now,
+        indent: "   ",
       }),
   };
 
   page.heading("Documents come in, each read by a plugin in a sandbox of its own");
-  const contents = await importSources(context, sources);
+  const { contents, failed } = await importSources(context, sources);
   if (contents.length === 0) return EXIT.failed;
 
   page.heading("They can be searched");
@@ -88,7 +90,7 @@ export async function demo(
   const results = await misbehave(context, join(data, "host.json"), host.url);
 
   page.heading("Now you");
-  await nextSteps(context, { data, book: book.path, token: host.adminToken, serve: options.serve });
+  nextSteps(context, { data, book: book.path, token: host.adminToken, serve: options.serve });
   page.lines([style.dim(`The demo took ${duration(io.now() - begun)}.`)]);
   if (options.serve) {
     page.lines([style.dim("The host stays. Ctrl-C stops it.")]);
@@ -97,7 +99,7 @@ export async function demo(
       signal.addEventListener("abort", () => end(), { once: true });
     });
   }
-  return results.every((one) => one.stopped) ? EXIT.ok : EXIT.failed;
+  return failed === 0 && results.every((one) => one.stopped) ? EXIT.ok : EXIT.failed;
 }
 
 async function misbehave(context: DemoContext, secret: string, url: string): Promise<Result[]> {
@@ -109,6 +111,7 @@ async function misbehave(context: DemoContext, secret: string, url: string): Pro
       : "It is granted none of what it asks for, and tries all the same:",
   );
   const results: Result[] = [];
+  const before = Deno.memoryUsage().rss;
   const board = context.board();
   const all = attempts(secret, url);
   const bar = board.add("import.rogue");
@@ -124,19 +127,20 @@ async function misbehave(context: DemoContext, secret: string, url: string): Pro
     await rogue.remove();
   }
   page.lines(resultLines(results, page));
-  const { version } = await client.healthz();
+  await client.healthz();
+  const after = Deno.memoryUsage().rss;
   page.say(
-    `The host lives on (${
-      version ?? "it answers"
-    }), and so do the other jobs. The plugin is uninstalled.`,
+    `The host lives on, with ${bytes(after)} of memory (${
+      bytes(before)
+    } before). The plugin is uninstalled.`,
   );
   return results;
 }
 
-async function nextSteps(
+function nextSteps(
   { page, client }: DemoContext,
   is: { data: string; book: string; token: string | undefined; serve: boolean | undefined },
-): Promise<void> {
+): void {
   const { style } = page;
   const url = is.serve ? client.url : "http://127.0.0.1:7420";
   const name = (text: string) => style.dim(text.padEnd(9));
@@ -146,12 +150,11 @@ async function nextSteps(
     ...(is.serve ? [] : [`${name("server")}deno task start --data ${is.data}`]),
     `${name("API")}${url}/api/docs`,
     ...(is.token === undefined ? [] : [
-      `${name("token")}${is.token}`,
-      `${name("try")}curl -H "Authorization: Bearer ${is.token}" "${url}/api/search?q=desk"`,
+      `${name("token")}export CARREL_TOKEN=${is.token}`,
+      `${name("try")}curl -H "Authorization: Bearer $CARREL_TOKEN" "${url}/api/search?q=desk"`,
     ]),
     `${name("or")}deno task carrel search desk --data ${is.data}`,
   ]);
-  await Promise.resolve();
 }
 
 async function main(): Promise<ExitCode> {

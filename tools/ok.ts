@@ -10,7 +10,7 @@ interface Step {
 
 /** Without `--no-tests`, the tests come last. */
 const STEPS: readonly Step[] = [
-  { name: "format", args: ["fmt", "--check", "--quiet"] },
+  { name: "format", args: ["fmt", "--check"] },
   { name: "lint", args: ["lint", "--quiet"] },
   { name: "types", args: ["check", "--quiet"] },
   { name: "layers", args: ["run", "--quiet", "-P=tool", "tools/check_layers.ts"] },

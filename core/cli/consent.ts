@@ -129,7 +129,7 @@ export async function decideConsent(
     for (const permission of consent.permissions) {
       for (const line of permissionLines(permission, style, width)) say(line);
     }
-    const flags = ["--yes", ...consent.permissions.map(flagOf)].join(" ");
+    const flags = consent.permissions.map(flagOf).join(" ");
     throw new CliError(
       "consent_required",
       `Cannot ask about "${consent.plugin}": there is no terminal. Everything is denied, and it is not installed.`,
@@ -137,7 +137,7 @@ export async function decideConsent(
         exit: EXIT.consent,
         hint: consent.permissions.length === 0
           ? "To install it, add: --yes"
-          : `To install it, add --yes and what you grant of: ${flags}`,
+          : `To install it, add --yes, and what you grant of: ${flags}`,
       },
     );
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Allowed, decideConsent, flagOf, granted } from "./consent.ts";
 import { EXIT } from "./errors.ts";
 import { createStyle } from "./format.ts";
-import { CONSENT } from "./testing/host.ts";
+import { CONSENT } from "./testing/samples.ts";
 import { testIo } from "./testing/io.ts";
 import type { ConsentJson } from "./wire.ts";
 
@@ -55,7 +55,7 @@ Deno.test("decideConsent() asks nothing and denies all when there is no terminal
   await assert.rejects(decision, {
     exit: EXIT.consent,
     code: "consent_required",
-    hint: /--yes --allow-net=arxiv\.org:443 --allow-env=HOME$/,
+    hint: /--yes, and .* --allow-net=arxiv\.org:443 --allow-env=HOME$/,
   });
   assert.deepEqual(io.asked, []);
   const none = { ...CONSENT, permissions: [], warnings: [] };

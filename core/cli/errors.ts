@@ -37,7 +37,7 @@ export class CliError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.exit = options.exit ?? EXIT.failed;
-    this.hint = options.hint ?? hintFor(code);
+    this.hint = options.hint ?? hintFor({ code, message });
     this.status = options.status;
     this.details = options.details;
   }
@@ -80,8 +80,13 @@ const HINTS: Readonly<Record<string, string>> = {
   internal: "The log of the server says more; carrel doctor checks the installation.",
 };
 
-/** What to do about a code, or undefined where nobody knows better than the message. */
-export function hintFor(code: string, job?: string): string | undefined {
-  const hint = HINTS[code];
+/** What to do about a failure, or undefined where nobody knows better than its message. */
+export function hintFor(
+  error: { readonly code: string; readonly message: string },
+  job?: string,
+): string | undefined {
+  // A message that names an option says itself how to go on.
+  if (error.message.includes(" --")) return undefined;
+  const hint = HINTS[error.code];
   return job === undefined ? hint : hint?.replace(/\bID\b/, job);
 }

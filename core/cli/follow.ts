@@ -45,7 +45,7 @@ export function failureLines(session: Session, name: string, job: JobJson): stri
   const { style } = session;
   if (job.error === null) return [`${style.yellow("–")} ${clean(name)}: ${job.status} (${job.id})`];
   const { code, message } = job.error;
-  const hint = hintFor(code, job.id);
+  const hint = hintFor(job.error, job.id);
   return [
     `${style.red("✗")} ${clean(name)}: ${clean(message)} ${
       style.dim(`(${clean(code)}, ${job.id})`)
@@ -60,7 +60,7 @@ export function mustComplete(job: JobJson): JobJson {
   throw new CliError(
     job.error?.code ?? job.status,
     job.error?.message ?? `The job ${job.id} was ${job.status}.`,
-    { hint: job.error ? hintFor(job.error.code, job.id) : `carrel job retry ${job.id}` },
+    { hint: job.error ? hintFor(job.error, job.id) : `carrel job retry ${job.id}` },
   );
 }
 

@@ -43,6 +43,8 @@ export interface BoardOptions {
   readonly now: () => number;
   /** Milliseconds between redraws of the running time; 0 for none. @default 200 */
   readonly tickMs?: number | undefined;
+  /** Stands before each line. @default "" */
+  readonly indent?: string | undefined;
 }
 
 interface Row {
@@ -71,6 +73,7 @@ const WORDS = { completed: "done", failed: "failed", cancelled: "cancelled" } as
 
 export function createBoard(options: BoardOptions): ProgressBoard {
   const { sink, style } = options;
+  const indent = options.indent ?? "";
   let rows: Row[] = [];
   let drawn = 0;
   let open = false;
@@ -113,12 +116,14 @@ export function createBoard(options: BoardOptions): ProgressBoard {
     if (!options.live || !open) return;
     const { columns, rows: height } = options.size();
     // One column stays free: a terminal may wrap a line that fills it.
-    const width = Math.max(30, columns - 1);
+    const width = Math.max(30, columns - 1 - widthOf(indent));
     const most = Math.max(3, height - 3);
     let text = erase() + above;
     // Too many for the screen: the ended ones scroll up, and the last of the others are only counted.
     if (rows.length > most) {
-      text += rows.filter((row) => row.ended).map((row) => line(row, width) + "\n").join("");
+      text += rows.filter((row) => row.ended).map((row) => indent + line(row, width) + "\n").join(
+        "",
+      );
       rows = rows.filter((row) => !row.ended);
     }
     const shown = rows.length > most ? rows.slice(0, most - 1) : rows;
@@ -126,7 +131,7 @@ export function createBoard(options: BoardOptions): ProgressBoard {
     if (shown.length < rows.length) {
       lines.push(style.dim(`  … and ${rows.length - shown.length} more`));
     }
-    text += lines.map((one) => one + "\n").join("");
+    text += lines.map((one) => indent + one + "\n").join("");
     drawn = lines.length;
     sink.write(text);
   }
@@ -152,7 +157,7 @@ export function createBoard(options: BoardOptions): ProgressBoard {
     if (news === row.said) return;
     row.said = news;
     const mark = end ? MARKS[end.outcome] : "·";
-    sink.write(`${mark} ${row.name}: ${words}${more === "" ? "" : ` — ${more}`}\n`);
+    sink.write(`${indent}${mark} ${row.name}: ${words}${more === "" ? "" : ` — ${more}`}\n`);
   }
 
   const changed = (row: Row) => options.live ? draw() : say(row);

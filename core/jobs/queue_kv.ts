@@ -57,6 +57,7 @@ export async function openQueueKv(path: string, clock: Clock = systemClock): Pro
       const now = clock.now();
       if (atMs !== undefined && atMs > now) {
         const at = Math.ceil(atMs / LATER_STEP_MS) * LATER_STEP_MS;
+        for (const over of later) if (over < now) later.delete(over);
         if (later.has(at)) return;
         later.add(at);
         return await send({ carrel: "wake", at }, Math.min(at - now, MAX_DELAY_MS));

@@ -179,8 +179,7 @@ export function nameOf(url: string): string {
   } catch {
     name = last;
   }
-  // deno-lint-ignore no-control-regex
-  return name.replace(/[/\\\u0000-\u001f]/g, "_").slice(0, 200) || "index";
+  return name.replace(/[/\\\p{Cc}]/gu, "_").slice(0, 200) || "index";
 }
 
 /** Metadata that the request named goes before what the plugin found. */

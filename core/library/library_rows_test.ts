@@ -71,7 +71,9 @@ Deno.test("saveContent() makes a new revision of a known URL, and search sees th
 Deno.test("findUnchanged() knows equal bytes from the same place", async () => {
   await using sql = await open();
   const saved = await save(sql, "https://a.example/", "Text.");
-  assert.deepEqual({ ...await findUnchanged(sql.db, "default", "https://a.example/", "a".repeat(64)) }, {
+  assert.deepEqual({
+    ...await findUnchanged(sql.db, "default", "https://a.example/", "a".repeat(64)),
+  }, {
     content: saved.content,
     revision: saved.revision,
   });

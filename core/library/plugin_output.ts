@@ -12,10 +12,7 @@ const bytes = z.instanceof(Uint8Array);
 const text = (max: number) => z.string().max(max);
 /** Text without control characters, for titles and names that stand in lists and terminals. */
 const label = (max: number) =>
-  // deno-lint-ignore no-control-regex
-  z.string().transform((s) =>
-    s.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim().slice(0, max)
-  );
+  z.string().transform((s) => s.replace(/\p{Cc}+/gu, " ").trim().slice(0, max));
 const mediaType = z.string().max(200).regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/);
 
 const MAX_TEXT = 32 * 1024 * 1024;
@@ -52,7 +49,7 @@ const extractedSchema = z.object({
 });
 
 /** A plain file name: no folder, no control character, not hidden. */
-const fileName = z.string().min(1).max(200).regex(/^[^./\\\u0000-\u001f][^/\\\u0000-\u001f]*$/u);
+const fileName = z.string().min(1).max(200).regex(/^[^./\\\p{Cc}][^/\\\p{Cc}]*$/u);
 
 const outputSchema = z.object({
   title: label(1000),

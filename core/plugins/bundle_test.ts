@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { NODE_MODULES_DIR, SDK_DIR } from "../assets.ts";
 import type { CarrelError } from "../errors.ts";
 import { type BundleOptions, createBundler } from "./bundle.ts";
+import { MAX_FILE_BYTES } from "./bundle_resolve.ts";
 
 interface Bench {
   /** The temporary folder around all. */
@@ -202,6 +203,66 @@ Deno.test("bundle() takes packages only for built-in plugins, and only from the 
     "mod.ts": `import * as x from "fflate/../../core/ids.ts"; globalThis.x = x;\n${DEFAULT}`,
   };
   await refusal(up, undefined, { packages: true });
+});
+
+Deno.test("bundle() follows the imports among packages, and bundles anew when a package was exchanged", async () => {
+  await withPlugin({
+    "mod.ts": `import TurndownService from "turndown";\nexport default TurndownService;\n`,
+  }, async (bench) => {
+    // Packages of our own making: a link to a version, as package managers leave them.
+    const packages = join(bench.root, "node_modules");
+    for (const version of ["1", "2"]) {
+      const folder = join(packages, ".store", version);
+      await Deno.mkdir(folder, { recursive: true });
+      await Deno.writeTextFile(
+        join(folder, "package.json"),
+        `{"name": "turndown", "main": "index.js"}`,
+      );
+      await Deno.writeTextFile(
+        join(folder, "index.js"),
+        `import word from "./word.js"; import { sep } from "path";
+let extra; try { extra = require("not-there"); } catch { extra = "none"; }
+export default [word, sep, extra];`,
+      );
+      await Deno.writeTextFile(join(folder, "word.js"), `export default "version ${version}";`);
+    }
+    const link = join(packages, "turndown");
+    await Deno.symlink(join(packages, ".store", "1"), link);
+    const bundle = () =>
+      createBundler({ cacheDir: bench.cacheDir, sdkDir: SDK_DIR, nodeModulesDir: packages })
+        .bundle(bench.plugin, { entry: "mod.ts", packages: true });
+    const first = await bundle();
+    assert.deepEqual((await import(pathToFileURL(first.path).href)).default, [
+      "version 1",
+      "/",
+      "none",
+    ]);
+    assert.equal((await bundle()).digest, first.digest);
+    await Deno.remove(link);
+    await Deno.symlink(join(packages, ".store", "2"), link);
+    const second = await bundle();
+    assert.deepEqual((await import(pathToFileURL(second.path).href)).default[0], "version 2");
+    await Deno.remove(link);
+    await assert.rejects(bundle(), /there is no package "turndown"/);
+
+    // A package that is a link to elsewhere.
+    await Deno.mkdir(join(bench.root, "elsewhere"));
+    await Deno.writeTextFile(
+      join(bench.root, "elsewhere", "index.js"),
+      "export default 'hunter2';",
+    );
+    await Deno.symlink(join(bench.root, "elsewhere"), link);
+    await assert.rejects(bundle(), /"turndown" leads out of the packages/);
+  });
+});
+
+Deno.test("bundle() refuses a file that is too large before it reads it", async () => {
+  const files = { "mod.ts": `import x from "./big.bin"; globalThis.x = x;\n${DEFAULT}` };
+  const message = await refusal(files, async ({ plugin }) => {
+    using file = await Deno.open(join(plugin, "big.bin"), { write: true, create: true });
+    await file.truncate(MAX_FILE_BYTES + 1);
+  });
+  assert.match(message, /"big\.bin" is too large: a file may have 48 MiB/);
 });
 
 Deno.test("bundle() names line and file of code that cannot be read, and of a missing default export", async () => {

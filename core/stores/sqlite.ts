@@ -18,10 +18,10 @@ export interface SqliteOptions {
  * programs that read the file (a backup, a shell): it blocks the event loop, so it is short.
  */
 const PRAGMAS = `
+  pragma busy_timeout = 5000;
   pragma journal_mode = wal;
   pragma synchronous = full;
   pragma foreign_keys = on;
-  pragma busy_timeout = 5000;
   pragma temp_store = memory;
   pragma cache_size = -16000;
   pragma journal_size_limit = 67108864;

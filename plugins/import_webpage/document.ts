@@ -78,6 +78,8 @@ function repairBody(document: DomDocument): void {
     children.find((node) => node.nodeName === name) as DomElement | undefined;
   let head = first("HEAD");
   let body = first("BODY");
+  // What belongs into the head and stands before a body that is there is the head's.
+  const bodyAt = body === undefined ? children.length : children.indexOf(body);
   const strays = children.filter((node) => node !== head && node !== body && node.nodeType !== 8);
   if (head !== undefined && body !== undefined && strays.every(isBlankText)) return;
   if (head === undefined) {
@@ -89,7 +91,9 @@ function repairBody(document: DomDocument): void {
     root.append(body);
   }
   for (const stray of strays) {
-    if (HEAD_ELEMENTS.has(stray.nodeName) && body.childNodes.length === 0) head.append(stray);
+    const isEarly = children.indexOf(stray) < bodyAt;
+    const isAlone = bodyAt < children.length || body.childNodes.length === 0;
+    if (HEAD_ELEMENTS.has(stray.nodeName) && isEarly && isAlone) head.append(stray);
     else body.append(stray);
   }
 }

@@ -55,6 +55,23 @@ Deno.test("import.webpage says what the page says about itself", async () => {
   });
 });
 
+Deno.test("import.webpage passes over JSON-LD that is broken or hostile", async () => {
+  const blocks = [
+    '{"@type": "Article", broken',
+    "null",
+    '"words"',
+    '[[{"@type": 7}], {"@type": "Article", "author": [null, 3, {"name": ["x"]}], "keywords": {"a": 1}}]',
+    "[".repeat(5000) + "]".repeat(5000),
+  ].map((block) => `<script type="application/ld+json">${block}</script>`).join("");
+  const { title, metadata } = await extract(
+    raw(
+      `<html><head><title>Herbs</title>${blocks}</head><body><article>${FILLER}</article></body></html>`,
+    ),
+  );
+  assert.equal(title, "Herbs");
+  assert.deepEqual(metadata.authors, []);
+});
+
 Deno.test("import.webpage writes links, images, tables and code as Markdown", async () => {
   const { markdown } = await extract(raw(ARTICLE));
   for (

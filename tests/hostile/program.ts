@@ -48,10 +48,10 @@ export type Expectation =
   | { readonly loads: false; readonly message?: RegExp };
 
 /** A refusal by Deno's permissions, told by the plugin. */
-export const REFUSED: Expectation = {
+export const REFUSED = {
   throws: "plugin_error",
   message: /NotCapable|Requires .* access|not allowed|cannot be (loaded|imported)|denied/i,
-};
+} as const satisfies Expectation;
 
 /** The module of a program, with `ping` beside the attack. */
 export function moduleOf({ imports, attack }: Program, world: World): string {

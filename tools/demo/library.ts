@@ -13,7 +13,7 @@ import type { ProgressBoard } from "../../core/cli/progress.ts";
 import { asCliError } from "../../core/cli/session.ts";
 import { mediaTypeOf, type Source } from "../../core/cli/sources.ts";
 import { drawTree } from "../../core/cli/tree.ts";
-import { clean } from "../../core/cli/width.ts";
+import { clean, wrap } from "../../core/cli/width.ts";
 import type { Page } from "./page.ts";
 
 export interface DemoContext {
@@ -24,15 +24,15 @@ export interface DemoContext {
   board(): ProgressBoard;
 }
 
-/** Imports all sources, a bar for each. Returns the contents, in the order of the sources. */
+/** Imports all sources, a bar for each. Returns the contents, in the order of the sources, and how many failed. */
 export async function importSources(
   { io, page, client, signal, board: open }: DemoContext,
   sources: readonly Source[],
-): Promise<string[]> {
+): Promise<{ readonly contents: string[]; readonly failed: number }> {
   const board = open();
   const begun = io.now();
-  const failures: string[] = [];
-  const results = await bounded(sources, 4, async (source) => {
+  const failures = new Map<number, string[]>();
+  const results = await bounded(sources, 4, async (source, i) => {
     const name = source.kind === "file" ? basename(source.path) : source.name;
     const bar = board.add(name);
     try {
@@ -49,13 +49,13 @@ export async function importSources(
         signal,
         done: async (done) => (await client.content(contentOf(done) ?? "")).title,
       });
-      if (ended.error) failures.push(...failure(page, name, ended.error, ended.id));
+      if (ended.error) failures.set(i, failure(page, name, ended.error, ended.id));
       return contentOf(ended);
     } catch (error) {
       signal.throwIfAborted();
       const said = asCliError(error);
       bar.end("failed", `${said.code}: ${said.message}`);
-      failures.push(...failure(page, name, said));
+      failures.set(i, failure(page, name, said));
     }
   });
   board.close();
@@ -63,9 +63,9 @@ export async function importSources(
   const contents = results.flatMap((one) =>
     one.status === "fulfilled" && one.value ? [one.value] : []
   );
-  page.lines(failures);
+  for (const i of sources.keys()) page.lines(failures.get(i) ?? []);
   page.say(`${count(contents.length, "document")} in ${duration(io.now() - begun)}.`);
-  return [...new Set(contents)];
+  return { contents: [...new Set(contents)], failed: failures.size };
 }
 
 function failure(
@@ -74,10 +74,13 @@ function failure(
   error: { readonly code: string; readonly message: string },
   job?: string,
 ): string[] {
-  const hint = hintFor(error.code, job);
+  const { style, width } = page;
+  const block = (mark: string, text: string) =>
+    wrap(text, width - 7).map((line, i) => `${i === 0 ? mark : " "} ${line}`);
+  const hint = hintFor(error, job);
   return [
-    `${page.style.red("✗")} ${clean(name)}: ${clean(error.message)}`,
-    ...(hint === undefined ? [] : [`${page.style.dim("  →")} ${hint}`]),
+    ...block(style.red("✗"), `${clean(name)}: ${clean(error.message)}`),
+    ...(hint === undefined ? [] : block(style.dim("→"), hint).map((line) => `  ${line}`)),
   ];
 }
 

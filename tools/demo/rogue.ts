@@ -34,9 +34,9 @@ export function attempts(secret: string, url: string): Attempt[] {
     { command: `read ${secret}`, what: "read the host's admin token" },
     { command: `call ${url}/healthz`, what: "call 127.0.0.1" },
     { command: "environment", what: "read the environment" },
-    { command: "spawn id", what: "start a program" },
+    { command: "spawn /bin/sh", what: "start a program" },
     { command: "memory", what: "eat memory" },
-    { command: "loop", what: "loop for ever", cancelAfterMs: 1000 },
+    { command: "loop", what: "loop for ever", cancelAfterMs: 500 },
   ];
 }
 
@@ -85,14 +85,21 @@ export async function tryIt(context: DemoContext, attempt: Attempt): Promise<Res
   const job2 = await client.job(job.id);
   const { stopped, got } = await outcome(client, job2);
   const took = cancelled !== undefined
-    ? `${duration(ended - cancelled)} after DELETE`
+    ? duration(ended - cancelled)
     : duration(Date.parse(job2.completed ?? "") - Date.parse(job2.started ?? ""));
-  return { what: attempt.what, stopped, got, took };
+  return {
+    what: attempt.what,
+    stopped,
+    got: cancelled === undefined ? got : `${got} by DELETE`,
+    took,
+  };
 }
 
 async function outcome(client: Client, job: JobJson): Promise<{ stopped: boolean; got: string }> {
   if (job.status === "cancelled") return { stopped: true, got: "killed: cancelled" };
-  if (job.error !== null) return { stopped: true, got: `killed: ${job.error.code}` };
+  if (job.error !== null) {
+    return { stopped: true, got: `killed: ${job.error.code}, ${reasonOf(job.error.message)}` };
+  }
   const id = contentOf(job);
   if (id === undefined) return { stopped: false, got: job.status };
   // It tells honestly what it got: the text of the content that it made of its own report.
@@ -102,8 +109,19 @@ async function outcome(client: Client, job: JobJson): Promise<{ stopped: boolean
   await client.deleteContent(id, true);
   const said = report.split("\n").slice(1).join(" ").replaceAll(/\s+/g, " ").trim();
   return metadata.got === false
-    ? { stopped: true, got: `refused: ${said}` }
+    // What follows the comma is advice to the plugin's author.
+    ? { stopped: true, got: `refused: ${shortPaths(said.replace(/, run again with.*$/, ""))}` }
     : { stopped: false, got: `got ${said.length} characters: ${said.slice(0, 40)}` };
+}
+
+/** The part of a sentence `Cannot … "…": why.` that says why. */
+function reasonOf(message: string): string {
+  return (/^Cannot .*?": (.*?)\.?$/.exec(message)?.[1] ?? message).replace(/^it /, "");
+}
+
+/** A path by its last part: the folder is known to who reads this. */
+function shortPaths(text: string): string {
+  return text.replaceAll(/"\/tmp\/[^"]*\/([^"/]+)"/g, '"…/$1"');
 }
 
 /** The table of what was tried. */

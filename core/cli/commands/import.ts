@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { type Builder, gatherPairs, wholeNumber } from "../args.ts";
 import type { Client, ImportSettings } from "../client.ts";
-import { type CliError, EXIT, hintFor } from "../errors.ts";
+import { type CliError, EXIT } from "../errors.ts";
 import { count } from "../format.ts";
 import { bounded, failureLines, followJob, interruptJobs } from "../follow.ts";
 import type { Bar } from "../progress.ts";
@@ -85,7 +85,7 @@ async function importAll(
   };
   const results = await bounded(sources, options.parallel, async (source): Promise<Item> => {
     session.signal.throwIfAborted();
-    const bar = board.add(source.name);
+    const bar = board.add(source.kind === "file" ? basename(source.path) : source.name);
     try {
       const { job } = await start(session, client, source, settings, bar);
       if (!wait) {
@@ -177,9 +177,7 @@ function summary(session: Session, items: readonly Item[], wait: boolean) {
         `${style.red("✗")} ${clean(source)}: ${clean(error.message)} ${
           style.dim(`(${clean(error.code)})`)
         }`,
-        ...[error.hint ?? hintFor(error.code)].flatMap((hint) =>
-          hint ? [`${style.dim("  →")} ${hint}`] : []
-        ),
+        ...[error.hint].flatMap((hint) => hint ? [`${style.dim("  →")} ${hint}`] : []),
       ]
       : job && wait
       ? failureLines(session, source, job)

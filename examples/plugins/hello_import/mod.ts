@@ -34,7 +34,7 @@ async function tried(
   ask: () => Promise<string | undefined>,
 ): Promise<{ value: string | undefined; reason: string }> {
   try {
-    return { value: await ask(), reason: "nothing there" };
+    return { value: await ask(), reason: "nothing set" };
   } catch (error) {
     const denied = error instanceof Deno.errors.NotCapable;
     return { value: undefined, reason: denied ? "not granted" : "not reached" };

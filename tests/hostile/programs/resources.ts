@@ -3,8 +3,8 @@
 import type { Program } from "../program.ts";
 
 const MEMORY = { memory_mb: 96 };
-const CPU = { cpu_s: 1 };
-const WALL = { wall_s: 1 };
+const CPU = { cpu_s: 0.5 };
+const WALL = { wall_s: 0.5 };
 
 export const programs: Program[] = [
   {
@@ -141,7 +141,7 @@ export const programs: Program[] = [
     name: "waits for ever",
     limits: WALL,
     attack: () => new Promise(() => {}),
-    expect: { ends: "timed_out", message: /longer than 1 s/ },
+    expect: { ends: "timed_out", message: /longer than 0.5 s/ },
   },
   {
     name: "sleeps without burning",
@@ -180,7 +180,7 @@ export const programs: Program[] = [
   },
   {
     name: "fills the log through console.log",
-    limits: { wall_s: 2 },
+    limits: { wall_s: 1 },
     attack: () => {
       for (;;) console.log("x".repeat(1000));
     },
@@ -188,7 +188,7 @@ export const programs: Program[] = [
   },
   {
     name: "fills the log with one endless line",
-    limits: { wall_s: 1 },
+    limits: WALL,
     attack: () => {
       const bytes = new Uint8Array(65536).fill(120);
       for (;;) Deno.stdout.writeSync(bytes);
