@@ -129,7 +129,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
 
     const adminToken = await auth.bootstrap();
     await engine.start();
-    const url = `http://${isLoopback(hostname) ? hostname : "127.0.0.1"}:${served.port}`;
+    const url = `http://${callable(hostname)}:${served.port}`;
     await writeHostFile(dataDir, {
       pid: Deno.pid,
       url,
@@ -138,7 +138,6 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       started: new Date().toISOString(),
     });
     stack.defer(() => removeHostFile(dataDir));
-    log(`listening on ${url}`);
     plugins.warm().catch((error) => log(`cannot bundle a plugin: ${error}`));
 
     const finished = Promise.withResolvers<void>();
@@ -158,6 +157,12 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** The address by which this machine reaches what listens there, as it stands in a URL. */
+function callable(hostname: string): string {
+  if (hostname === "0.0.0.0" || hostname === "::") return "127.0.0.1";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
 function isLoopback(hostname: string): boolean {

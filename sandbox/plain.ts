@@ -97,19 +97,25 @@ export function unpack(header: string, parts: readonly Uint8Array[]): unknown {
       return value;
     }
     const record = value as Record<string, unknown>;
-    for (const key of Object.keys(record)) {
-      const field = record[key];
-      if (key.charCodeAt(0) === 36 && isPartKey(key)) {
-        if (key === "$part") return take(field);
-        delete record[key];
-        record[key.slice(1)] = revive(field, depth + 1);
-      } else if (key === "__proto__") {
-        delete record[key];
-      } else if (typeof field === "object") {
-        record[key] = revive(field, depth + 1);
-      }
+    const keys = Object.keys(record);
+    for (const key of keys) {
+      if (key.charCodeAt(0) === 36 && isPartKey(key)) return reviveEscaped(record, depth);
+    }
+    for (const key of keys) {
+      if (key === "__proto__") delete record[key];
+      else if (typeof record[key] === "object") record[key] = revive(record[key], depth + 1);
     }
     return record;
+  }
+
+  /** A part, or an object with keys that look like one: made anew, as keys change places. */
+  function reviveEscaped(record: Record<string, unknown>, depth: number): unknown {
+    if (Object.hasOwn(record, "$part")) return take(record.$part);
+    const plain: Record<string, unknown> = {};
+    for (const [key, field] of Object.entries(record)) {
+      if (key !== "__proto__") plain[isPartKey(key) ? key.slice(1) : key] = revive(field, depth + 1);
+    }
+    return plain;
   }
 
   function take(index: unknown): Uint8Array {

@@ -7,6 +7,16 @@ export interface PreludeOptions {
   readonly node: boolean;
 }
 
+/** What of the global scope is mended. */
+export interface Scope {
+  readonly Object: { readonly prototype: object };
+  readonly Deno: {
+    readonly pid: number;
+    readonly env: { get(name: string): string | undefined };
+    kill(pid: number, signal: "SIGKILL"): void;
+  };
+}
+
 /**
  * - `process.env`: Deno's throws on each read that is not granted; libraries read it at load time. It
  *   becomes a plain object with the granted variables. Deno makes `process` when it is first touched,
@@ -15,12 +25,12 @@ export interface PreludeOptions {
  * - `close`, `Deno.exit` (and `process.exit` by it): Deno's end the worker and leave the process
  *   behind, so that calls wait for their time limit. They end the process.
  */
-export function addPreludes({ env, node }: PreludeOptions, scope: object = globalThis): void {
+export function addPreludes({ env, node }: PreludeOptions, scope: Scope = globalThis): void {
   const original = Object.getOwnPropertyDescriptor(scope, "process");
   if (original?.get) {
     const get = original.get.bind(scope);
     let mended: unknown;
-    const mend = () => mended ??= withOwnEnv(get(), env);
+    const mend = () => mended ??= withOwnEnv(get(), env, scope.Deno.env);
     if (node) mend();
     Object.defineProperty(scope, "process", {
       configurable: true,
@@ -29,24 +39,26 @@ export function addPreludes({ env, node }: PreludeOptions, scope: object = globa
       set: (value) => mended = value,
     });
   }
-  Object.defineProperty(Object.prototype, "__proto__", {
+  Object.defineProperty(scope.Object.prototype, "__proto__", {
     configurable: true,
     enumerable: false,
     get: prototypeOf,
     set: setPrototypeOf,
   });
+  const { Deno } = scope;
+  const leave = () => Deno.kill(Deno.pid, "SIGKILL");
   Object.assign(scope, { close: leave });
   Object.assign(Deno, { exit: leave });
 }
 
-function leave(): void {
-  Deno.kill(Deno.pid, "SIGKILL");
-}
-
-function withOwnEnv(process: unknown, names: readonly string[]): unknown {
+function withOwnEnv(
+  process: unknown,
+  names: readonly string[],
+  source: Scope["Deno"]["env"],
+): unknown {
   const variables: Record<string, string> = {};
   for (const name of names) {
-    const value = Deno.env.get(name);
+    const value = source.get(name);
     if (value !== undefined) variables[name] = value;
   }
   return Object.defineProperty(process as object, "env", {

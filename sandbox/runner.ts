@@ -9,7 +9,7 @@ import { GrantError, processArgs, workerPermissions } from "./flags.ts";
 import { createLog, readLines } from "./log.ts";
 import type { GuestEvent } from "./messages.ts";
 import { encodeFrame, FrameError } from "./protocol.ts";
-import type { CallOptions, EndReason, LogLine, RunnerEnd, RunnerSpec } from "./types.ts";
+import type { CallOptions, EndReason, RunnerEnd, RunnerSpec } from "./types.ts";
 import { SandboxError } from "./types.ts";
 import type { Kill, Watchdog } from "./watchdog.ts";
 
@@ -105,9 +105,8 @@ export async function startRunner(spec: RunnerSpec, options: RunnerOptions): Pro
   try {
     const socket = await listener.accept().catch(() => undefined);
     closeListener();
-    Deno.remove(folder, { recursive: true }).catch(() => {});
     if (socket) runner.connect(socket);
-    await runner.ready;
+    await Promise.all([runner.ready, Deno.remove(folder, { recursive: true })]);
     return runner;
   } finally {
     clearTimeout(timer);
@@ -158,6 +157,7 @@ function spawn(spec: RunnerSpec, options: RunnerOptions, socket: string): Deno.C
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
+    detached: true, // as the watchdog is
   }).spawn();
 }
 
@@ -311,5 +311,3 @@ function named([reason, message]: [EndReason, string]): RunnerEnd {
 function mib(bytes: number): string {
   return `${Math.round(bytes / MIB)} MiB`;
 }
-
-export type { LogLine };

@@ -56,6 +56,8 @@ interface Process {
   readonly gone: Promise<void>;
 }
 
+/** A watchdog that takes longer than this to answer is not watching. */
+const ANSWER_MS = 3000;
 /** Deaths without a sign of life in between after which it is given up. */
 const GIVE_UP_AFTER = 5;
 
@@ -85,6 +87,8 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
       stdin: "piped",
       stdout: "piped",
       stderr: "null",
+      // Out of the terminal's reach: Ctrl-C is for the host, which then ends its runners in order.
+      detached: true,
     }).spawn();
     const ready = Promise.withResolvers<void>();
     ready.promise.catch(() => {}); // nobody may be waiting
@@ -167,7 +171,7 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
             const { promise, resolve } = Promise.withResolvers<void>();
             entry.stopped = resolve;
             tell(`unwatch ${pid}`);
-            await promise;
+            await within(promise, current.child);
           }
           if (entries.get(pid) === entry) entries.delete(pid);
           return entry.kill;
@@ -180,12 +184,27 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
     async [Symbol.asyncDispose]() {
       disposed = true;
       if (!current) return;
-      const { input, gone } = current;
+      const { input, gone, child } = current;
       // The end of its input ends it, and whatever it still watches.
-      await input.close().catch(() => {});
-      await gone;
+      await within(Promise.all([input.close().catch(() => {}), gone]), child);
     },
   };
+}
+
+/** Waits for the watchdog; one that does not answer is killed, which answers everything. */
+async function within(promise: Promise<unknown>, child: Deno.ChildProcess): Promise<void> {
+  const timer = setTimeout(() => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // gone
+    }
+  }, ANSWER_MS);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function watchLine(pid: number, { memory, cpu, disk }: WatchLimits): string {

@@ -99,9 +99,6 @@ function obey(line: string): void {
   schedule();
 }
 
-// Ctrl-C in a terminal reaches the whole group; the host decides when its runners end.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
-
 say("ready");
 let rest = "";
 const decoder = new TextDecoder();

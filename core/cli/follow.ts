@@ -79,7 +79,7 @@ export async function interruptJobs(
       `Interrupted: ${
         ids.length === 1 ? "the job goes" : `${ids.length} jobs go`
       } on in the server.`,
-      `carrel job watch ${ids[0]}    carrel job cancel ${ids[0]}`,
+      `carrel job watch ${ids[0]}`,
     );
   }
   const ended = AbortSignal.timeout(10_000);

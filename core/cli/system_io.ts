@@ -82,21 +82,30 @@ export async function tryDataLock(dataDir: string): Promise<DataLock | undefined
   };
 }
 
+/** One Ctrl-C may come twice: from the terminal, and handed on by a parent such as `deno task`. Milliseconds. */
+const SAME_KEY_MS = 500;
+
+/** Calls `first` for the first signal, and `again` for a second one: who asks twice does not want to wait. */
+export function twice(now: () => number, first: () => void, again: () => void): () => void {
+  let since: number | undefined;
+  return () => {
+    if (since === undefined) {
+      since = now();
+      first();
+    } else if (now() - since > SAME_KEY_MS) again();
+  };
+}
+
 /** The real thing. `startHost` is handed in, so that a command that needs no host of its own loads none. */
 export function systemIo(startHost: (options: StartOptions) => Promise<RunningHost>): Io {
   const handlers = new Set<() => void>();
   const interrupt = () => handlers.forEach((handler) => handler());
   const readLine = lineReader((buffer) => Deno.stdin.read(buffer));
   const err = syncSink(Deno.stderr, interrupt);
-  let signals = 0;
-  const onSignal = () => {
-    // Who asks twice does not want to wait for a clean end.
-    if (++signals > 1) {
-      err.write("\x1b[?25h\n");
-      Deno.exit(130);
-    }
-    interrupt();
-  };
+  const onSignal = twice(() => performance.now(), interrupt, () => {
+    err.write("\x1b[?25h\n");
+    Deno.exit(130);
+  });
   return {
     out: syncSink(Deno.stdout, interrupt),
     err,

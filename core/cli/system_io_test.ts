@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { lineReader, syncSink, systemIo, tryDataLock } from "./system_io.ts";
+import { lineReader, syncSink, systemIo, tryDataLock, twice } from "./system_io.ts";
 
 Deno.test("syncSink() writes all when a write takes only a part, and waits for a full pipe", () => {
   let got = "";
@@ -77,4 +77,17 @@ Deno.test("systemIo() listens for signals only while somebody wants them", () =>
   assert.ok(io.size().columns > 0);
   assert.ok(io.now() > 0);
   assert.equal(io.env("CARREL_SURELY_NOT_SET"), undefined);
+});
+
+Deno.test("twice() takes signals that come together for one, and a later one for the second", () => {
+  let time = 1000;
+  const calls: string[] = [];
+  const signal = twice(() => time, () => calls.push("first"), () => calls.push("again"));
+  signal();
+  time += 3;
+  signal();
+  assert.deepEqual(calls, ["first"]);
+  time += 2000;
+  signal();
+  assert.deepEqual(calls, ["first", "again"]);
 });

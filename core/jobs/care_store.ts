@@ -13,7 +13,7 @@ import {
   toJob,
   TOP_PRIORITY,
 } from "./row.ts";
-import { cancelled, canFollow, HELD_STATUSES } from "./states.ts";
+import { cancelled, HELD_STATUSES } from "./states.ts";
 import { readRow, writeEvent } from "./store.ts";
 
 const IDS_AT_ONCE = 500;

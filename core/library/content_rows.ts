@@ -129,19 +129,18 @@ function gone(id: string): CarrelError {
   return new CarrelError("gone", `Cannot show content "${id}": it was deleted`);
 }
 
-/** The content that an import of the same bytes from the same place would only repeat. */
+/** The content that an import of the same bytes from the same place (by the same plugin, if one is named) would only repeat. */
 export async function findUnchanged(
   db: Db,
-  collection: string,
-  url: string,
-  digest: string,
+  wanted: { collection: string; url: string; digest: string; plugin?: string | undefined },
 ): Promise<{ content: string; revision: string } | undefined> {
-  return await db.selectFrom("content")
+  let query = db.selectFrom("content")
     .innerJoin("revision", "revision.id", "content.revision")
     .select(["content.id as content", "revision.id as revision"])
-    .where("content.collection", "=", collection)
-    .where("content.url", "=", url)
+    .where("content.collection", "=", wanted.collection)
+    .where("content.url", "=", wanted.url)
     .where("content.status", "=", "ready")
-    .where("revision.original_digest", "=", digest)
-    .executeTakeFirst();
+    .where("revision.original_digest", "=", wanted.digest);
+  if (wanted.plugin !== undefined) query = query.where("revision.plugin", "=", wanted.plugin);
+  return await query.executeTakeFirst();
 }

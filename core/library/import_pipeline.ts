@@ -68,7 +68,12 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
         },
         () => fetchSource(desks, run, input),
       );
-      const unchanged = await findUnchanged(sql.db, input.collection, input.url, download.digest);
+      const unchanged = await findUnchanged(sql.db, {
+        ...input,
+        digest: download.digest,
+        // Another plugin than the last time makes another text of the same bytes.
+        plugin: input.pinned ? run.job.plugin : undefined,
+      });
       if (unchanged) return { unchanged };
 
       const bytes = await blobs.get(download.digest);

@@ -68,23 +68,20 @@ Deno.test("saveContent() makes a new revision of a known URL, and search sees th
   assert.equal((await sql.db.selectFrom("chunk").selectAll().execute()).length, 2);
 });
 
-Deno.test("findUnchanged() knows equal bytes from the same place", async () => {
+Deno.test("findUnchanged() knows equal bytes from the same place, by the same plugin if one is named", async () => {
   await using sql = await open();
   const saved = await save(sql, "https://a.example/", "Text.");
-  assert.deepEqual({
-    ...await findUnchanged(sql.db, "default", "https://a.example/", "a".repeat(64)),
-  }, {
+  const same = { collection: "default", url: "https://a.example/", digest: "a".repeat(64) };
+  assert.deepEqual({ ...await findUnchanged(sql.db, same) }, {
     content: saved.content,
     revision: saved.revision,
   });
-  assert.equal(
-    await findUnchanged(sql.db, "default", "https://a.example/", "e".repeat(64)),
-    undefined,
-  );
-  assert.equal(
-    await findUnchanged(sql.db, "other", "https://a.example/", "a".repeat(64)),
-    undefined,
-  );
+  assert.ok(await findUnchanged(sql.db, { ...same, plugin: "import.text" }));
+  for (
+    const other of [{ digest: "e".repeat(64) }, { collection: "other" }, { plugin: "import.x" }]
+  ) {
+    assert.equal(await findUnchanged(sql.db, { ...same, ...other }), undefined);
+  }
 });
 
 Deno.test("listContent() pages newest first and filters", async () => {

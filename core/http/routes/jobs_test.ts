@@ -110,6 +110,18 @@ Deno.test("GET events sends comments while nothing happens, and ends its watch w
   assert.equal(app.jobs.watchers(), 0);
 });
 
+Deno.test("GET events ends its watch when a client goes that has not read what was sent", async () => {
+  await using app = await testApp();
+  const { id } = await newJob(app);
+  for (let progress = 1; progress < 50; progress++) app.jobs.update(id, { progress });
+  const response = await app.request("reader", "GET", `/api/jobs/${id}/events`);
+  const events = readEvents(response);
+  assert.equal((await events.next()).value?.comment, "events");
+  assert.equal(app.jobs.watchers(), 1);
+  await events.return();
+  assert.equal(app.jobs.watchers(), 0);
+});
+
 Deno.test("GET events ends when the server shuts down or the watch fails", async () => {
   const shutdown = new AbortController();
   await using app = await testApp({ signal: shutdown.signal });
