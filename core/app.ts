@@ -138,6 +138,9 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       started: new Date().toISOString(),
     });
     stack.defer(() => removeHostFile(dataDir));
+    // Blobs that nothing refers to any more; those of a crash are kept for a day first.
+    const tidy = blobs.sweep().catch((error) => log(`cannot sweep the blobs: ${error}`));
+    stack.defer(async () => void await tidy);
     plugins.warm().catch((error) => log(`cannot bundle a plugin: ${error}`));
 
     const finished = Promise.withResolvers<void>();

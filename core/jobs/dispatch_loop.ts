@@ -217,7 +217,8 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
       await reapLost(options.soleHost ? { notOwnedBy: owner } : { leaseOver: true });
       await promote();
       options.queue.listen(() => {
-        floors.clear();
+        // What this process adds it knows of; another one's jobs may stand anywhere.
+        if (!options.soleHost) floors.clear();
         kick();
       }, listening.signal);
       stops.push(every(clock, options.beatMs, () => beat().catch(report)));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Job, NewJob } from "./job.ts";
 import { noopHandler } from "./noop.ts";
-import { noop, openWorkshop, within, type Workshop } from "./testing.ts";
+import { createDoor, noop, openWorkshop, within, type Workshop } from "./testing.ts";
 
 /** An engine whose jobs run until they are let go, and the order in which they began. */
 async function heldEngine(shop: Workshop, options: Parameters<Workshop["engine"]>[0]) {
@@ -173,52 +173,41 @@ Deno.test("class limits hold while hundreds of jobs come and go", async () => {
 
 Deno.test("a dead host's leases lapse: its jobs run again elsewhere, and its late word changes nothing", async () => {
   await using shop = await openWorkshop();
-  const values: string[] = [];
-  const letGo: (() => void)[] = [];
-  const makeEngine = (name: string, hold: boolean) =>
-    shop.engine({
-      soleHost: false,
-      handlers: {
-        noop: {
-          run: () =>
-            hold
-              ? new Promise((resolve) => letGo.push(() => resolve(name)))
-              : Promise.resolve(name),
-          commit: async (_, value) => {
-            values.push(value as string);
-            return value;
-          },
-        },
-      },
-    });
-  // Its beat is so slow that it counts as dead.
-  const dead = shop.engine({
-    soleHost: false,
-    beatMs: 1e9,
-    sweepMs: 1e9,
-    handlers: {
-      noop: {
-        run: () => new Promise((resolve) => letGo.push(() => resolve("dead"))),
-        commit: async (_, value) => {
-          values.push(value as string);
-          return value;
-        },
-      },
-    },
-  });
-  await dead.start();
-  const { id } = await dead.jobs.add(noop());
-  while (letGo.length === 0) await new Promise((resolve) => setTimeout(resolve));
-  const living = makeEngine("living", false);
-  await living.start();
-  assert.equal((await living.jobs.get(id)).status, "running");
-  shop.clock.advance(20_000);
-  const job = await within(living.jobs.finished(id));
-  assert.deepEqual([job.status, job.attempt, job.result], ["completed", 2, "living"]);
-  letGo[0]!();
-  await dead.drain();
-  assert.deepEqual(values, ["living"]);
-  assert.equal((await living.jobs.get(id)).result, "living");
+  for (const hasCommit of [true, false]) {
+    const written: unknown[] = [];
+    const commit = async (_: unknown, value: unknown) => {
+      written.push(value);
+      return value;
+    };
+    const makeEngine = (name: string, more: object) => {
+      const door = createDoor();
+      const run = async () => {
+        await door.pass();
+        return name;
+      };
+      const handlers = { noop: hasCommit ? { run, commit } : { run } };
+      return { door, ...shop.engine({ soleHost: false, handlers, ...more }) };
+    };
+    // Its beat is so slow that it counts as dead.
+    const dead = makeEngine("dead", { beatMs: 1e9, sweepMs: 1e9 });
+    await dead.start();
+    const { id } = await dead.jobs.add(noop());
+    await within(dead.door.reached);
+    const living = makeEngine("living", {});
+    await living.start();
+    assert.equal((await living.jobs.get(id)).status, "running");
+    shop.clock.advance(20_000);
+    await within(living.door.reached);
+    // The job runs again, so only the number of the attempt tells the two apart.
+    dead.door.open();
+    await dead.drain();
+    assert.equal((await living.jobs.get(id)).status, "running");
+    living.door.open();
+    const job = await within(living.jobs.finished(id));
+    assert.deepEqual([job.status, job.attempt, job.result], ["completed", 2, "living"]);
+    assert.deepEqual(written, hasCommit ? ["living"] : []);
+    await living.drain();
+  }
 });
 
 Deno.test("beats keep the lease of a long job", async () => {

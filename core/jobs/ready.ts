@@ -31,7 +31,7 @@ export function createFloors(): Floors {
       floors.set(keyOf(saturated), rank);
     },
     lower({ rank, priority }) {
-      
+      for (const [key, floor] of normal) if (rank < floor) normal.set(key, rank);
       if (priority < URGENT_PRIORITY) return;
       for (const [key, floor] of urgent) if (rank < floor) urgent.set(key, rank);
     },
