@@ -13,7 +13,7 @@ import { getArtifact, listArtifacts } from "./artifact_rows.ts";
 import { contentByIds, getContent, listContent } from "./content_rows.ts";
 import { deleteContent } from "./delete.ts";
 import type { ExportJobInput } from "./export_pipeline.ts";
-import type { ImportInput } from "./import_pipeline.ts";
+import type { ImportInput } from "./import_input.ts";
 import type {
   Actor,
   ExportOptions,

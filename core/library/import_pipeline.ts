@@ -9,33 +9,11 @@ import type { Plugin, Plugins } from "../plugins/plugins.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import type { ExtractedContent } from "../../sdk/types.ts";
 import { type Desk, type Pool, SandboxError } from "../../sandbox/types.ts";
+import type { Download, ImportInput } from "./import_input.ts";
 import { parseExtracted, parseRaw } from "./plugin_output.ts";
 import { type ImportedContent, saveContent } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
 import type { SqlStore } from "../stores/sql.ts";
-
-/** The job's input. */
-export interface ImportInput {
-  /** The URL, or `upload:<digest>`. */
-  readonly url: string;
-  readonly upload?: Download | undefined;
-  readonly collection: string;
-  /** Laid over what the plugin finds. */
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** Whether the operator chose the plugin: then no other one takes its place. */
-  readonly pinned: boolean;
-}
-
-/** The bytes of a source, stored. */
-export interface Download {
-  readonly digest: string;
-  readonly size: number;
-  /** As declared; what the bytes are is found out when they are read. */
-  readonly mediaType: string;
-  readonly name: string;
-  /** Where they came from in the end. */
-  readonly url: string;
-}
 
 /** Starts anew with another site granted, at most so often. */
 const MAX_SITE_CHANGES = 5;

@@ -6,7 +6,7 @@ import { lineageOf } from "../provenance/lineage.ts";
 import type { Blob } from "../stores/objects.ts";
 import type { Tx } from "../stores/sql.ts";
 import { chunkMarkdown } from "./chunks.ts";
-import type { Download, ImportInput } from "./import_pipeline.ts";
+import type { Download, ImportInput } from "./import_input.ts";
 
 export interface ImportedContent {
   readonly input: ImportInput;

@@ -1,0 +1,23 @@
+/** What an import job starts from. Plain JSON: it is kept in the job's row. */
+
+export interface ImportInput {
+  /** The URL, or `upload:<digest>`. */
+  readonly url: string;
+  readonly upload?: Download | undefined;
+  readonly collection: string;
+  /** Laid over what the plugin finds. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** Whether the operator chose the plugin: then no other one takes its place. */
+  readonly pinned: boolean;
+}
+
+/** The bytes of a source, stored. */
+export interface Download {
+  readonly digest: string;
+  readonly size: number;
+  /** As declared; what the bytes are is found out when they are read. */
+  readonly mediaType: string;
+  readonly name: string;
+  /** Where they came from in the end. */
+  readonly url: string;
+}
