@@ -193,3 +193,14 @@ Deno.test("attribution() tells the passages of each part, also of a source that 
   assert.match(report.text, /“\(deleted\)”, licensed MIT/);
   await assert.rejects(provenance.attribution(kept.content, actor), { code: "bad_request" });
 });
+
+Deno.test("search() finds words inside sentences that are written without spaces", async () => {
+  await using sql = await open();
+  await save(sql, "https://a.example/", "我的图书馆里有很多书。\n\nThe library is large.");
+  const search = createSearch(sql);
+  const hits = await search.search({ q: "图书馆" }, actor);
+  assert.equal(hits.length, 1);
+  assert.deepEqual(hits[0]!.highlights, [[2, 5]]);
+  assert.equal((await search.search({ q: "书图" }, actor)).length, 0);
+  assert.equal((await search.search({ q: "library" }, actor)).length, 1);
+});

@@ -1,3 +1,5 @@
+import { isUnspaced } from "./unspaced.ts";
+
 const WORD = /[\p{L}\p{N}]+/gu;
 
 /** Folds case and diacritics, as the full-text index does. */
@@ -15,9 +17,16 @@ export function highlight(text: string, query: string): [start: number, end: num
   const ranges: [number, number][] = [];
   for (const match of text.matchAll(WORD)) {
     const word = fold(match[0]);
-    if (whole.has(word) || word.startsWith(last)) {
+    if (isUnspaced(word)) {
+      // The run is a whole sentence: the words are somewhere in it.
+      for (const part of words.filter(isUnspaced)) {
+        for (let at = word.indexOf(part); at !== -1; at = word.indexOf(part, at + part.length)) {
+          ranges.push([match.index + at, match.index + at + part.length]);
+        }
+      }
+    } else if (whole.has(word) || word.startsWith(last)) {
       ranges.push([match.index, match.index + match[0].length]);
     }
   }
-  return ranges;
+  return ranges.sort(([a], [b]) => a - b);
 }

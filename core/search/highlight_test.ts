@@ -16,3 +16,11 @@ Deno.test("highlight() takes the last word as a beginning", () => {
 Deno.test("highlight() marks nothing for a query without words", () => {
   assert.deepEqual(marked("text", " ?! "), []);
 });
+
+Deno.test("highlight() finds words inside a sentence without spaces", () => {
+  assert.deepEqual(marked("我的图书馆里有很多书，图书馆很大。", "图书馆 大"), [
+    "图书馆",
+    "图书馆",
+    "大",
+  ]);
+});

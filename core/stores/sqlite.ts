@@ -4,6 +4,7 @@ import { Kysely, SqliteDialect } from "kysely";
 import type { SqliteDatabase, SqliteStatement } from "kysely";
 import { migrate, readMigrations } from "./migrate.ts";
 import type { Database, SqlStore, Tx } from "./sql.ts";
+import { spaced } from "../search/unspaced.ts";
 import { searchText } from "./sqlite_text.ts";
 
 export interface SqliteOptions {
@@ -40,6 +41,12 @@ export async function openSqlite(path: string, options: SqliteOptions): Promise<
   const raw = new DatabaseSync(path);
   try {
     raw.exec(PRAGMAS);
+    // The triggers of the full text call it.
+    raw.function(
+      "spaced",
+      { deterministic: true },
+      (text) => typeof text === "string" ? spaced(text) : text,
+    );
     migrate(raw, migrations, { path, now: new Date(now()).toISOString() });
   } catch (error) {
     raw.close();

@@ -1,5 +1,6 @@
 /** Full text by FTS5: from a user's words to the best chunks. */
 import { type Kysely, sql } from "kysely";
+import { spaced } from "../search/unspaced.ts";
 import type { Database, TextHit, TextSearchOptions } from "./sql.ts";
 
 /** Words beyond this are left out: nobody types more, and each costs a lookup. */
@@ -35,7 +36,7 @@ export function queryWords(query: string): string[] {
 function phrase(words: readonly string[], operator: "AND" | "OR"): string {
   return words.map((word, index) => {
     const begun = index === words.length - 1 && [...word].length >= MIN_PREFIX;
-    return `"${word}"${begun ? "*" : ""}`;
+    return `"${spaced(word).trim()}"${begun ? "*" : ""}`;
   }).join(` ${operator} `);
 }
 

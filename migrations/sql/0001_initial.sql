@@ -64,7 +64,8 @@ create table chunk (
 create index chunk_content on chunk (content_id, position);
 create index chunk_revision on chunk (revision_id, position);
 
--- Words only: the text itself stays in chunk. Triggers keep it in the transaction of the chunk rows.
+-- Words only: the text itself stays in chunk. `spaced` is a function of the program: it parts the letters of
+-- scripts without spaces between words. Triggers keep it in the transaction of the chunk rows.
 create virtual table chunk_text using fts5 (
   text, heading, title,
   content = '', contentless_delete = 1,
@@ -73,7 +74,8 @@ create virtual table chunk_text using fts5 (
 );
 create trigger chunk_text_insert after insert on chunk begin
   insert into chunk_text (rowid, text, heading, title)
-  values (new.row, new.text, new.heading, (select title from content where id = new.content_id));
+  values (new.row, spaced(new.text), spaced(new.heading),
+    (select spaced(title) from content where id = new.content_id));
 end;
 create trigger chunk_text_delete after delete on chunk begin
   delete from chunk_text where rowid = old.row;
@@ -81,18 +83,19 @@ end;
 create trigger chunk_text_update after update on chunk begin
   delete from chunk_text where rowid = old.row;
   insert into chunk_text (rowid, text, heading, title)
-  values (new.row, new.text, new.heading, (select title from content where id = new.content_id));
+  values (new.row, spaced(new.text), spaced(new.heading),
+    (select spaced(title) from content where id = new.content_id));
 end;
 create trigger chunk_text_title after update of title on content when new.title <> old.title begin
   delete from chunk_text where rowid in (select row from chunk where content_id = new.id);
   insert into chunk_text (rowid, text, heading, title)
-  select row, text, heading, new.title from chunk where content_id = new.id;
+  select row, spaced(text), spaced(heading), spaced(new.title) from chunk where content_id = new.id;
 end;
 -- Chunks may be written before their content, within one transaction.
 create trigger chunk_text_late_title after insert on content begin
   delete from chunk_text where rowid in (select row from chunk where content_id = new.id);
   insert into chunk_text (rowid, text, heading, title)
-  select row, text, heading, new.title from chunk where content_id = new.id;
+  select row, spaced(text), spaced(heading), spaced(new.title) from chunk where content_id = new.id;
 end;
 
 create table artifact (
