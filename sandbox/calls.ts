@@ -3,29 +3,17 @@
  * for in their course. Each frame is looked at as if a stranger had sent it.
  */
 import { createBucket } from "./log.ts";
-import {
-  type Answer,
-  type ErrorMessage,
-  type GuestEvent,
-  parseAnswer,
-  parseEvent,
-  parseService,
-  type ServiceMessage,
-} from "./messages.ts";
+import { type Answer, type GuestEvent, parseAnswer, parseEvent, parseService } from "./messages.ts";
 import { PlainError } from "./plain.ts";
 import { encodeFrame, type Frame, FrameError } from "./protocol.ts";
+import { createServices, type ServedCall, type ServicesHost } from "./services.ts";
 import type { CallOptions, EndReason, LogLine, RunnerEnd } from "./types.ts";
 import { SandboxError } from "./types.ts";
 
 /** What a runner does for its calls. */
-export interface CallsHost {
-  /** For messages: the plugin's id. */
-  readonly plugin: string;
-  /** Host services that the spec grants. */
-  readonly services: readonly string[];
+export interface CallsHost extends ServicesHost {
   readonly wallSeconds: number;
   readonly graceMs: number;
-  send(blocks: readonly Uint8Array[]): void;
   /** Ends the runner. */
   end(reason: EndReason, message: string): void;
   /** Gives the process its processor time anew. */
@@ -50,26 +38,18 @@ export interface Calls {
   readonly underWay: number;
 }
 
-interface Pending {
+interface Pending extends ServedCall {
   readonly id: number;
   readonly method: string;
-  readonly options: CallOptions;
   readonly deadline: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-  aborted: boolean;
-  /** Whether a service was refused to it. */
-  denied: boolean;
   grace: ReturnType<typeof setTimeout> | undefined;
   onAbort: (() => void) | undefined;
-  /** Aborts its services. Made when the first one is asked for. */
-  services: AbortController | undefined;
 }
 
 /** How often deadlines are looked at. */
 const TICK_MS = 50;
-/** Services under way; our own guest asks for 32 at most. */
-const MAX_SERVICES = 256;
 /** Frames that answer nothing, and service requests: a second, and at once. */
 const FRAME_RATE = 20_000;
 /** Bytes of the same. */
@@ -100,7 +80,7 @@ export function createCalls(host: CallsHost): Calls {
   const frames = createBucket(FRAME_RATE, 2 * FRAME_RATE);
   const bytes = createBucket(BYTE_RATE, 2 * BYTE_RATE);
   let nextId = 1;
-  let servicesUnderWay = 0;
+  const services = createServices(host);
   let ended: RunnerEnd | undefined;
   let clean = true;
   let ticker: ReturnType<typeof setInterval> | undefined;
@@ -208,7 +188,7 @@ export function createCalls(host: CallsHost): Calls {
       case "request": {
         const message = parseService(frame.value);
         if (!message) throw new FrameError("a request that is none");
-        onService(frame.id, message);
+        services.onRequest(frame.id, message, pending.get(message.call));
       }
     }
   }
@@ -239,46 +219,9 @@ export function createCalls(host: CallsHost): Calls {
     }
   }
 
-  function onService(id: number, message: ServiceMessage): void {
-    if (servicesUnderWay >= MAX_SERVICES) {
-      throw new FrameError(`more than ${MAX_SERVICES} service requests at once`);
-    }
-    servicesUnderWay++;
-    serve(message).then((answer) => {
-      servicesUnderWay--;
-      if (!ended) reply(id, message.service, answer);
-    });
-  }
-
-  function reply(id: number, service: string, answer: Answer): void {
-    try {
-      host.send(encodeFrame("response", id, answer));
-    } catch (error) {
-      const why = error instanceof PlainError ? error.message : "its answer cannot be sent";
-      host.send(encodeFrame("response", id, refusal("internal", `Cannot call "${service}": ${why}`)));
-    }
-  }
-
-  async function serve({ service, input, call }: ServiceMessage): Promise<Answer> {
-    const entry = pending.get(call);
-    if (!entry || entry.aborted) {
-      return refusal("denied", `Cannot call "${service}": no call of the host is under way`);
-    }
-    const services = entry.options.services ?? {};
-    if (!host.services.includes(service) || !Object.hasOwn(services, service)) {
-      entry.denied = true;
-      return refusal("denied", `Cannot call "${service}": it is not granted to "${host.plugin}"`);
-    }
-    entry.services ??= new AbortController();
-    try {
-      return { ok: await services[service]!(input, entry.services.signal) ?? null };
-    } catch (error) {
-      return serviceError(service, error);
-    }
-  }
-
   function fail(end: RunnerEnd): void {
     ended = end;
+    services.stop();
     clean = false;
     clearInterval(ticker);
     for (const entry of [...pending.values()]) {
@@ -303,19 +246,6 @@ export function createCalls(host: CallsHost): Calls {
       return pending.size;
     },
   };
-}
-
-function refusal(code: string, message: string): { error: ErrorMessage } {
-  return { error: { code, message, retryable: false } };
-}
-
-/** Only errors that carry a code of ours are told to the guest; others may speak of the host's insides. */
-function serviceError(service: string, error: unknown): Answer {
-  const { code, message, retryable } = (error ?? {}) as Record<string, unknown>;
-  if (typeof code === "string" && /^[a-z][a-z0-9_]*$/.test(code) && typeof message === "string") {
-    return { error: { code, message, retryable: retryable === true } };
-  }
-  return refusal("internal", `Cannot call "${service}": the host failed`);
 }
 
 function quietly(listener: () => void): void {

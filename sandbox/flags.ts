@@ -166,7 +166,9 @@ function netRules(grants: Grants): string[] {
     if (grants.private.length > 0) {
       // The allow list would not hold its port: every port of the opened address could be reached.
       throw new GrantError(
-        `Cannot grant "${grants.private[0]!.host}" together with any public host: all its ports would be open`,
+        `Cannot grant "${
+          grants.private[0]!.host
+        }" together with any public host: all its ports would be open`,
       );
     }
     return [];
@@ -237,7 +239,9 @@ function checkedPath(path: string): string {
 function checkedEnv(name: string): string {
   // These change how the runner itself works.
   if (!/^[A-Za-z_]\w*$/.test(name) || /^(DENO_|LD_|DYLD_|NODE_|V8_)/.test(name)) {
-    throw new GrantError(`Cannot grant "${name}": not the name of a variable that a plugin may read`);
+    throw new GrantError(
+      `Cannot grant "${name}": not the name of a variable that a plugin may read`,
+    );
   }
   return name;
 }
@@ -249,7 +253,9 @@ function checkedEnv(name: string): string {
 function checkSocket(grants: Grants, socket: string): void {
   const covers = (folder: string) => socket.startsWith(folder.replace(/\/*$/, "/"));
   if (grants.netPublic && [...grants.read, ...grants.write].some(covers)) {
-    throw new GrantError(`Cannot grant "${socket}": the runner's own socket lies in a granted folder`);
+    throw new GrantError(
+      `Cannot grant "${socket}": the runner's own socket lies in a granted folder`,
+    );
   }
 }
 

@@ -159,7 +159,10 @@ Deno.test("denyList() keeps cloud metadata when it is granted", () => {
 Deno.test("processArgs() grants a private address by name, by IPv4 and by IPv6", () => {
   const rule = (host: string) =>
     flag(
-      processArgs(grants({ private: [{ host, port: 80, addresses: ["127.0.0.1", "::1"] }] }), PATHS),
+      processArgs(
+        grants({ private: [{ host, port: 80, addresses: ["127.0.0.1", "::1"] }] }),
+        PATHS,
+      ),
       "--allow-net",
     );
   strictEqual(rule("localhost"), "unix:/tmp/cr-1/s,localhost:80");
@@ -177,7 +180,15 @@ Deno.test("processArgs() throws when what is granted is closed to all", () => {
 });
 
 Deno.test("checkedNetRule() throws unless the rule is host:port or *.domain:port", () => {
-  for (const rule of ["example.com:443", "*.example.com:1", "xn--bcher-kva.example:443", "93.184.216.34:80", "a_b.example:80"]) {
+  for (
+    const rule of [
+      "example.com:443",
+      "*.example.com:1",
+      "xn--bcher-kva.example:443",
+      "93.184.216.34:80",
+      "a_b.example:80",
+    ]
+  ) {
     strictEqual(checkedNetRule(rule), rule);
   }
   const wrong = [

@@ -4,7 +4,14 @@
  * believes, it believes of the plugin.
  */
 import type { Plain, PluginContext } from "../sdk/types.ts";
-import { type Answer, type CallMessage, cut, parseAnswer, parseCall, parseStart } from "./messages.ts";
+import {
+  type Answer,
+  type CallMessage,
+  cut,
+  parseAnswer,
+  parseCall,
+  parseStart,
+} from "./messages.ts";
 import { PlainError } from "./plain.ts";
 import { createDecoder, encodeFrame, type Frame, type FrameKind, joinBlocks } from "./protocol.ts";
 
@@ -29,10 +36,6 @@ const PROGRESS_EVERY = 50;
 /** The host sends what its stores hold; the guest need not be careful with it. */
 const MAX_FRAME = 0xffff_ffff;
 
-interface Call {
-  readonly abort: () => void;
-}
-
 interface Plugin {
   readonly kind: string;
   readonly methods: Record<string, (...args: unknown[]) => unknown>;
@@ -41,7 +44,7 @@ interface Plugin {
 
 export function createGuest(options: GuestOptions): Guest {
   const decoder = createDecoder({ maxFrame: MAX_FRAME, maxEvent: MAX_FRAME });
-  const calls = new Map<number, Call>();
+  const calls = new Map<number, { abort(): void }>();
   const replies = new Map<number, (answer: Answer) => void>();
   const waitingServices: (() => void)[] = [];
   let config: Readonly<Record<string, Plain>> = {};
@@ -103,7 +106,9 @@ export function createGuest(options: GuestOptions): Guest {
       answer = { ok: await plugin.methods[method]!(...args, context.ctx) ?? null };
     } catch (error) {
       answer = failure(error);
-      if ("error" in answer && answer.error.code === "plugin_error") log(id, "error", stackOf(error));
+      if ("error" in answer && answer.error.code === "plugin_error") {
+        log(id, "error", stackOf(error));
+      }
     }
     calls.delete(id);
     context.end();
@@ -131,7 +136,11 @@ export function createGuest(options: GuestOptions): Guest {
     }
     const write = (level: string) => (message: string, fields?: Record<string, Plain>) => {
       if (ended) return;
-      log(id, level, fields === undefined ? String(message) : `${message} ${JSON.stringify(fields)}`);
+      log(
+        id,
+        level,
+        fields === undefined ? String(message) : `${message} ${JSON.stringify(fields)}`,
+      );
     };
     const ctx: PluginContext = {
       jobId: job.id,
@@ -156,7 +165,12 @@ export function createGuest(options: GuestOptions): Guest {
           sendProgress();
         }, PROGRESS_EVERY);
       },
-      log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
+      log: {
+        debug: write("debug"),
+        info: write("info"),
+        warn: write("warn"),
+        error: write("error"),
+      },
       service: (name, input) => callService(id, name, input, () => ended),
     };
     return {

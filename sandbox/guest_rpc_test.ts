@@ -73,7 +73,10 @@ Deno.test("createGuest() says ready with the plugin's methods when it is loaded"
 
 Deno.test("createGuest() says failed when the module does not load or is no plugin", async () => {
   const broken = talk(null, () => Promise.reject(new SyntaxError("Unexpected token")));
-  match(((await broken.event("failed")).value as Value).message as string, /SyntaxError: Unexpected token/);
+  match(
+    ((await broken.event("failed")).value as Value).message as string,
+    /SyntaxError: Unexpected token/,
+  );
   for (const module of [{}, { default: 1 }, { default: { kind: "import", methods: null } }]) {
     match(((await talk(module).event("failed")).value as Value).message as string, /definePlugin/);
   }
@@ -101,7 +104,9 @@ Deno.test("createGuest() answers calls at the same time, and in few blocks", asy
   const slow = begin("slow");
   deepStrictEqual(await call("quick"), { ok: "quick" });
   gate.resolve();
-  deepStrictEqual((await wait(({ kind, id }) => kind === "response" && id === slow)).value, { ok: "slow" });
+  deepStrictEqual((await wait(({ kind, id }) => kind === "response" && id === slow)).value, {
+    ok: "slow",
+  });
   const before = blocks.length;
   await Promise.all(Array.from({ length: 100 }, () => call("quick")));
   ok(blocks.length - before < 20, `${blocks.length - before} blocks`);
@@ -134,7 +139,11 @@ Deno.test("createGuest() answers plugin_error when a method is missing or throws
   strictEqual((await error("nothing")).message, "null");
   match((await error("nasty")).message as string, /cannot be shown/);
   // The stack goes into the log.
-  ok(frames.some(({ value }) => /RangeError.*guest_rpc_test/s.test(String((value as Value).message))));
+  ok(
+    frames.some(({ value }) =>
+      /RangeError.*guest_rpc_test/s.test(String((value as Value).message))
+    ),
+  );
 });
 
 Deno.test("createGuest() tells the fields of an error that is named PluginError", async () => {
@@ -208,8 +217,13 @@ Deno.test("createGuest() sends the first and the last progress of a call, few be
     },
   }));
   await call("extract");
-  const progress = frames.map(({ value }) => value as Value).filter(({ event }) => event === "progress");
-  deepStrictEqual(progress.map(({ fraction, message }) => [fraction, message]), [[0, undefined], [0, "5"]]);
+  const progress = frames.map(({ value }) => value as Value).filter(({ event }) =>
+    event === "progress"
+  );
+  deepStrictEqual(progress.map(({ fraction, message }) => [fraction, message]), [[0, undefined], [
+    0,
+    "5",
+  ]]);
   strictEqual(frames.at(-1)?.kind, "response");
 });
 
@@ -229,7 +243,10 @@ Deno.test("createGuest() sends progress of a long call while it runs", async () 
 });
 
 Deno.test("createGuest() sends log lines with their fields, and none after the call", async () => {
-  let kept: { log: Record<string, (message: string, fields?: Value) => void>; progress(n: number): void };
+  let kept: {
+    log: Record<string, (message: string, fields?: Value) => void>;
+    progress(n: number): void;
+  };
   const { call, event, frames } = talk(plugin({
     extract: (ctx) => {
       kept = ctx;
@@ -237,7 +254,11 @@ Deno.test("createGuest() sends log lines with their fields, and none after the c
     },
   }));
   await call("extract");
-  deepStrictEqual((await event("log")).value, { event: "log", level: "warn", message: `odd {"page":3}` });
+  deepStrictEqual((await event("log")).value, {
+    event: "log",
+    level: "warn",
+    message: `odd {"page":3}`,
+  });
   const before = frames.length;
   kept!.log.info!("too late");
   kept!.progress(1);
@@ -258,10 +279,13 @@ Deno.test("createGuest() asks the host for services and takes its answers and er
   }));
   async function answer(with_: Value): Promise<unknown> {
     const id = begin("extract", "search");
-    const asked = await wait(({ kind, value }) => kind === "request" && (value as Value).call === id);
+    const asked = await wait(({ kind, value }) =>
+      kind === "request" && (value as Value).call === id
+    );
     deepStrictEqual(asked.value, { service: "search", input: { q: 1 }, call: id });
     send("response", asked.id, with_);
-    return ((await wait((frame) => frame.kind === "response" && frame.id === id)).value as Value).ok;
+    return ((await wait((frame) => frame.kind === "response" && frame.id === id)).value as Value)
+      .ok;
   }
   deepStrictEqual(await answer({ ok: { hits: [] } }), { hits: [] });
   deepStrictEqual(await answer({ error: { code: "denied", message: "no", retryable: true } }), {
@@ -306,6 +330,9 @@ Deno.test("createGuest() leaves out what it cannot read, and logs stray rejectio
   send("response", 7, {});
   send("event", 0, { start: 1 });
   guest.stray(new Error("nobody waits"));
-  match(((await event("log")).value as Value).message as string, /Unhandled rejection: Error: nobody/);
+  match(
+    ((await event("log")).value as Value).message as string,
+    /Unhandled rejection: Error: nobody/,
+  );
   deepStrictEqual(await call("ping"), { ok: "pong" });
 });

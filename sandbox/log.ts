@@ -94,7 +94,9 @@ export function createBucket(
 }
 
 /** Bytes a second that are read of one stream; a plugin that writes more waits for its own pipe. */
-const STREAM_RATE = 1024 * 1024;
+const STREAM_RATE = 512 * 1024;
+/** Bytes read at once. One buffer serves a stream for life: a flood must not become garbage here. */
+const READ = 16 * 1024;
 
 /**
  * Reads a stream of the process to its end, line by line. When `ended` is aborted it no longer holds
@@ -107,21 +109,37 @@ export async function readLines(
   maxLine = 8192,
 ): Promise<void> {
   const decoder = new TextDecoder();
-  const bucket = createBucket(STREAM_RATE, 2 * STREAM_RATE);
-  let rest = "";
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = lines.pop() ?? "";
-    lines.forEach(onLine);
-    if (rest.length > maxLine) {
-      onLine(rest);
-      rest = "";
+  const bucket = createBucket(STREAM_RATE, STREAM_RATE);
+  const reader = stream.getReader({ mode: "byob" });
+  // Each line is decoded by itself: a piece of a larger string would keep all of it.
+  const line = new Uint8Array(maxLine);
+  let length = 0;
+  const say = () => {
+    onLine(decoder.decode(line.subarray(0, length)));
+    length = 0;
+  };
+  let buffer = new Uint8Array(READ);
+  for (;;) {
+    const { value, done } = await reader.read(buffer);
+    if (done) break;
+    for (let at = 0; at < value.length;) {
+      const newline = value.indexOf(10, at);
+      const stop = newline === -1 ? value.length : newline;
+      const piece = value.subarray(at, Math.min(stop, at + maxLine - length));
+      line.set(piece, length);
+      length += piece.length;
+      at += piece.length;
+      if (at === newline) {
+        at++;
+        say();
+      } else if (length === maxLine) say();
     }
-    bucket.take(chunk.length);
+    bucket.take(value.length);
+    buffer = new Uint8Array(value.buffer);
     const wait = bucket.wait();
     if (wait > 0 && !ended.aborted) await pause(wait, ended);
   }
-  if (rest !== "") onLine(rest);
+  if (length > 0) say();
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

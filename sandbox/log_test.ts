@@ -51,24 +51,43 @@ Deno.test("createBucket() says how long to wait when it is empty", () => {
   ok(bucket.take(1));
 });
 
-const stream = (...chunks: string[]) => ReadableStream.from(chunks.map((text) => new TextEncoder().encode(text)));
+/** A stream of bytes, as a process has. */
+const stream = (...chunks: string[]) =>
+  new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const chunk = chunks.shift();
+      if (chunk !== undefined) return controller.enqueue(new TextEncoder().encode(chunk));
+      controller.close();
+      controller.byobRequest?.respond(0);
+    },
+  });
 
 Deno.test("readLines() gives lines however the chunks are cut, and cuts what never ends", async () => {
   const lines: string[] = [];
   const ended = new AbortController().signal;
-  await readLines(stream("a", "b\nc\n", "d".repeat(20), "e".repeat(5), "\nlast"), (line) => lines.push(line), ended, 10);
-  deepStrictEqual(lines, ["ab", "c", "d".repeat(20), "eeeee", "last"]);
+  await readLines(
+    stream("a", "b\nc\n", "d".repeat(20), "e".repeat(5), "\n\u00e9\nlast"),
+    (line) => lines.push(line),
+    ended,
+    10,
+  );
+  deepStrictEqual(lines, ["ab", "c", "d".repeat(10), "d".repeat(10), "eeeee", "é", "last"]);
 });
 
 Deno.test("readLines() holds back a stream that is too fast until it has ended", async () => {
   const ended = new AbortController();
-  const large = "x".repeat(3 * 1024 * 1024) + "\n";
-  let read = 0;
-  const done = readLines(stream(large, large, large), () => {
-    read++;
-    // The second chunk is read after a pause that only the end of the process cuts short.
-    ended.abort();
-  }, ended.signal);
-  await done;
-  strictEqual(read, 3);
+  const large = "x".repeat(600 * 1024) + "\n";
+  const read: boolean[] = [];
+  await readLines(
+    stream(large, large),
+    () => {
+      read.push(ended.signal.aborted);
+      // While it pauses, the process ends.
+      if (read.length === 1) setTimeout(() => ended.abort());
+    },
+    ended.signal,
+    700 * 1024,
+  );
+  deepStrictEqual(read, [false, true]);
 });

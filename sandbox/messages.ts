@@ -122,7 +122,11 @@ export function parseEvent(value: unknown): GuestEvent | undefined {
     }
     case "log":
       if (!LEVELS.includes(event.level)) return undefined;
-      return { event: "log", level: event.level as LogLine["level"], message: cut(event.message, 8192) };
+      return {
+        event: "log",
+        level: event.level as LogLine["level"],
+        message: cut(event.message, 8192),
+      };
     default:
       return undefined;
   }

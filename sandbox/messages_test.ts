@@ -16,7 +16,10 @@ Deno.test("parse…() give undefined when the value is no such message", () => {
   strictEqual(parseService({ service: "x", input: 1, call: "1" }), undefined);
   strictEqual(parseAnswer({ error: { code: "x" } }), undefined);
   strictEqual(parseEvent({ event: "ready", kind: "import", methods: [1] }), undefined);
-  strictEqual(parseEvent({ event: "ready", kind: "import", methods: Array(100).fill("a") }), undefined);
+  strictEqual(
+    parseEvent({ event: "ready", kind: "import", methods: Array(100).fill("a") }),
+    undefined,
+  );
   strictEqual(parseEvent({ event: "ready", kind: "import" }), undefined);
   strictEqual(parseEvent({ event: "progress", fraction: "1" }), undefined);
   strictEqual(parseEvent({ event: "log", level: "loud", message: "x" }), undefined);
@@ -24,10 +27,15 @@ Deno.test("parse…() give undefined when the value is no such message", () => {
 
 Deno.test("parseAnswer() takes the fields it knows and cuts what is too long", () => {
   deepStrictEqual(parseAnswer({ ok: undefined }), { ok: undefined });
-  deepStrictEqual(parseAnswer({ error: { code: "Not A Code", message: "m", retryable: 1, data: [] } }), {
-    error: { code: "plugin_error", message: "m", retryable: false, data: undefined },
+  deepStrictEqual(
+    parseAnswer({ error: { code: "Not A Code", message: "m", retryable: 1, data: [] } }),
+    {
+      error: { code: "plugin_error", message: "m", retryable: false, data: undefined },
+    },
+  );
+  const answer = parseAnswer({
+    error: { code: "empty", message: "m".repeat(10_000), retryable: true },
   });
-  const answer = parseAnswer({ error: { code: "empty", message: "m".repeat(10_000), retryable: true } });
   strictEqual(answer && "error" in answer && answer.error.message.length, 4097);
 });
 

@@ -113,7 +113,9 @@ export function unpack(header: string, parts: readonly Uint8Array[]): unknown {
     if (Object.hasOwn(record, "$part")) return take(record.$part);
     const plain: Record<string, unknown> = {};
     for (const [key, field] of Object.entries(record)) {
-      if (key !== "__proto__") plain[isPartKey(key) ? key.slice(1) : key] = revive(field, depth + 1);
+      if (key !== "__proto__") {
+        plain[isPartKey(key) ? key.slice(1) : key] = revive(field, depth + 1);
+      }
     }
     return plain;
   }

@@ -1,4 +1,5 @@
 /** Keeps runners: fresh or warm by trust level, one job at a time in each, none idle for long. */
+import { makeDenoDir } from "./deno_dir.ts";
 import { createWatchdog } from "./watchdog.ts";
 import { type Runner, startRunner } from "./runner.ts";
 import type { Desk, EndReason, Pool, PoolStats, RunnerSpec } from "./types.ts";
@@ -160,7 +161,11 @@ export function createPool(options: PoolOptions): Pool {
     if (!done) {
       done = (async () => {
         if (!/^[\w-]+$/.test(digest)) {
-          throw new SandboxError("crashed", `Cannot start "${plugin}": bad digest "${digest}"`, false);
+          throw new SandboxError(
+            "crashed",
+            `Cannot start "${plugin}": bad digest "${digest}"`,
+            false,
+          );
         }
         const denoDir = `${options.denoDirs}/${digest}`;
         await makeDenoDir(denoDir);
@@ -174,7 +179,11 @@ export function createPool(options: PoolOptions): Pool {
   }
 
   async function start(spec: RunnerSpec, signal: AbortSignal | undefined): Promise<Runner> {
+    // By hand: what AbortSignal.any() makes would be remembered by the pool's own signal for ever.
+    const either = new AbortController();
+    const abort = () => either.abort();
     const signals = signal ? [signal, disposing.signal] : [disposing.signal];
+    for (const each of signals) each.addEventListener("abort", abort, { once: true });
     const begun = (async () => {
       return await startRunner(spec, {
         deno,
@@ -186,7 +195,7 @@ export function createPool(options: PoolOptions): Pool {
         graceMs: options.graceMs,
         startMs: options.startMs,
         socketBase: options.socketBase,
-        signal: AbortSignal.any(signals),
+        signal: either.signal,
       });
     })();
     const settled = begun.catch(() => {});
@@ -211,6 +220,7 @@ export function createPool(options: PoolOptions): Pool {
       throw error;
     } finally {
       starting.delete(settled);
+      for (const each of signals) each.removeEventListener("abort", abort);
     }
   }
 
@@ -249,7 +259,9 @@ export function createPool(options: PoolOptions): Pool {
       ended: runner.ended,
       call: (method, args, callOptions) =>
         released
-          ? Promise.reject(new SandboxError("lost", `Cannot call "${method}": the desk was given back`, false))
+          ? Promise.reject(
+            new SandboxError("lost", `Cannot call "${method}": the desk was given back`, false),
+          )
           : runner.call(method, args, callOptions),
       release,
       [Symbol.asyncDispose]: release,
@@ -271,31 +283,17 @@ export function createPool(options: PoolOptions): Pool {
   };
 }
 
-/** Bytes of a `DENO_DIR` from which on it is made anew. */
-const DENO_DIR_CAP = 64 * 1024 * 1024;
-
-async function makeDenoDir(path: string): Promise<void> {
-  let size = 0;
-  try {
-    for await (const { name } of Deno.readDir(path)) size += (await Deno.lstat(`${path}/${name}`)).size;
-    if (size > DENO_DIR_CAP) await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  await Deno.mkdir(path, { recursive: true });
-  // Deno keeps `caches` and `localStorage` in a folder of this name. With a file in its place a plugin
-  // has neither: they would carry data from job to job, and fill the disk.
-  await Deno.writeTextFile(`${path}/location_data`, "");
-}
-
 function cancelled(plugin: string): SandboxError {
   return new SandboxError("cancelled", `Cannot start "${plugin}": it was cancelled`, false);
 }
 
 /** Runners of one key are interchangeable. */
 function keyOf({ digest, bundle, grants, config, trust, limits }: RunnerSpec): string {
-  return JSON.stringify([digest, bundle, grants, config, trust, limits], (_, value) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
-      : value);
+  return JSON.stringify(
+    [digest, bundle, grants, config, trust, limits],
+    (_, value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+        : value,
+  );
 }

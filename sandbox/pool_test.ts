@@ -131,7 +131,9 @@ Deno.test("call() passes on log lines of all streams, and progress", () =>
 
 Deno.test("call() lets the plugin reach granted services only", () =>
   withPool(async ({ pool, spec }) => {
-    await using desk = await pool.acquire(spec({ grants: { ...NO_GRANTS, services: ["search", "broken", "odd", "coded", "missing"] } }));
+    await using desk = await pool.acquire(
+      spec({ grants: { ...NO_GRANTS, services: ["search", "broken", "odd", "coded", "missing"] } }),
+    );
     const services: CallOptions["services"] = {
       search: (input) => Promise.resolve({ hits: [input] }),
       secret: () => Promise.resolve("never"),
@@ -330,7 +332,10 @@ Deno.test("acquire() stops waiting for the plugin to load when it is aborted", (
   withPool(async ({ pool, spec, folder }) => {
     await Deno.writeTextFile(`${folder}/never.js`, "await new Promise((r) => setTimeout(r, 1e9));");
     const controller = new AbortController();
-    const acquired = pool.acquire(spec({ bundle: `${folder}/never.js`, digest: "never" }), controller);
+    const acquired = pool.acquire(
+      spec({ bundle: `${folder}/never.js`, digest: "never" }),
+      controller,
+    );
     controller.abort();
     await fails(acquired, "cancelled");
   }));

@@ -188,7 +188,9 @@ function parseFrame(bytes: Uint8Array, at: number, size: number): Frame {
     value = unpack(header, parts);
   } catch (error) {
     if (error instanceof FrameError) throw error;
-    throw new FrameError(error instanceof PlainError ? error.message : "a header that is not UTF-8");
+    throw new FrameError(
+      error instanceof PlainError ? error.message : "a header that is not UTF-8",
+    );
   }
   return { kind: KINDS[bytes[at + 4]!]!, id: readU32(bytes, at + 5), value, size };
 }

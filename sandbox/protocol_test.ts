@@ -1,5 +1,12 @@
 import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
-import { createDecoder, encodeFrame, type Frame, FrameError, joinBlocks, sizeOf } from "./protocol.ts";
+import {
+  createDecoder,
+  encodeFrame,
+  type Frame,
+  FrameError,
+  joinBlocks,
+  sizeOf,
+} from "./protocol.ts";
 
 const MAX = 1 << 20;
 
@@ -88,13 +95,20 @@ Deno.test("createDecoder() throws when a frame is malformed", () => {
     ["all ones", new Uint8Array(64).fill(255)],
   ];
   for (const [name, bytes] of cases) {
-    throws(() => decode([bytes]), (error) => error instanceof FrameError && error.code === "malformed", name);
+    throws(
+      () => decode([bytes]),
+      (error) => error instanceof FrameError && error.code === "malformed",
+      name,
+    );
   }
 });
 
 Deno.test("createDecoder() says too_large before it reads an answer over the bound", () => {
   const start = raw({ kind: 1, length: MAX }).slice(0, 5);
-  throws(() => decode([start]), (error) => error instanceof FrameError && error.code === "too_large");
+  throws(
+    () => decode([start]),
+    (error) => error instanceof FrameError && error.code === "too_large",
+  );
 });
 
 Deno.test("encodeFrame() sends large parts as they are", () => {

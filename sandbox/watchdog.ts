@@ -58,6 +58,8 @@ interface Process {
 
 /** A watchdog that takes longer than this to answer is not watching. */
 const ANSWER_MS = 3000;
+/** The same for its start. */
+const START_MS = 15_000;
 /** Deaths without a sign of life in between after which it is given up. */
 const GIVE_UP_AFTER = 5;
 
@@ -82,7 +84,12 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
         `${options.assets}/watchdog_main.ts`,
       ],
       clearEnv: true,
-      env: { DENO_DIR: options.denoDir, DENO_NO_PACKAGE_JSON: "1", NO_COLOR: "1", PATH: "/usr/bin:/bin" },
+      env: {
+        DENO_DIR: options.denoDir,
+        DENO_NO_PACKAGE_JSON: "1",
+        NO_COLOR: "1",
+        PATH: "/usr/bin:/bin",
+      },
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
@@ -158,7 +165,8 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
   return {
     async ready() {
       if (disposed) throw new Error("Cannot start the watchdog: it was disposed");
-      await running().started;
+      const { started, child } = running();
+      await within(started, child, START_MS);
     },
     watch(pid, limits, onKill) {
       const entry: Entry = { limits, onKill, kill: undefined, stopped: undefined };
@@ -192,14 +200,18 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
 }
 
 /** Waits for the watchdog; one that does not answer is killed, which answers everything. */
-async function within(promise: Promise<unknown>, child: Deno.ChildProcess): Promise<void> {
+async function within(
+  promise: Promise<unknown>,
+  child: Deno.ChildProcess,
+  ms = ANSWER_MS,
+): Promise<void> {
   const timer = setTimeout(() => {
     try {
       child.kill("SIGKILL");
     } catch {
       // gone
     }
-  }, ANSWER_MS);
+  }, ms);
   try {
     await promise;
   } finally {

@@ -78,7 +78,13 @@ function obey(line: string): void {
       const usage = reader.read([pid]).get(pid);
       // A process that is gone needs no watching.
       if (usage) {
-        watched.set(pid, { memory, disk, cpuBudget, cpuEnd: usage.cpu + cpuBudget, start: usage.start });
+        watched.set(pid, {
+          memory,
+          disk,
+          cpuBudget,
+          cpuEnd: usage.cpu + cpuBudget,
+          start: usage.start,
+        });
       }
       break;
     }

@@ -73,7 +73,8 @@ function readProcess(pid: number) {
   if (!stat || !status) return undefined;
   // The name in parentheses may hold anything: fields are counted from behind it. proc(5).
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
+  const kib = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(status)?.[1] ?? 0);
   const io = tryRead(`/proc/${pid}/io`);
   return {
     memory: (kib("RssAnon") + kib("RssShmem")) * 1024,

@@ -57,7 +57,13 @@ Deno.test("parsePs() reads resident memory, time and start", () => {
 nonsense
 `);
   const start = "Mon Jan  5 10:00:00 2026";
-  deepStrictEqual(usages.get(501), { memory: 15 * 1024 * 1024, cpu: 1.5, disk: 0, start, tree: [] });
+  deepStrictEqual(usages.get(501), {
+    memory: 15 * 1024 * 1024,
+    cpu: 1.5,
+    disk: 0,
+    start,
+    tree: [],
+  });
   strictEqual(usages.get(502)?.cpu, 86400 + 2 * 3600 + 3 * 60 + 4);
   strictEqual(usages.size, 2);
 });

@@ -49,7 +49,11 @@ export const programs: Program[] = [
   },
   {
     name: "writes over its own bundle",
-    attack: () => Deno.writeTextFileSync(new URL((self as any).name ? JSON.parse((self as any).name).bundle : ""), "x"),
+    attack: () =>
+      Deno.writeTextFileSync(
+        new URL((self as any).name ? JSON.parse((self as any).name).bundle : ""),
+        "x",
+      ),
     expect: REFUSED,
   },
   {
@@ -172,7 +176,8 @@ export const programs: Program[] = [
   {
     name: "a nested worker imports a file",
     attack: ({ canary }) => {
-      const code = `import got from "file://${canary}" with { type: "text" }; self.postMessage(got);`;
+      const code =
+        `import got from "file://${canary}" with { type: "text" }; self.postMessage(got);`;
       return new Promise((resolve) => {
         const url = "data:application/javascript," + encodeURIComponent(code);
         const worker = new Worker(url, { type: "module" });

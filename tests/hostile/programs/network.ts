@@ -46,7 +46,9 @@ const anyPublic: Program[] = SPELLINGS.map((host) => ({
   imports: `${imports} globalThis.host = ${JSON.stringify(host)};`,
   attack: async ({ port, port6 }: World) => {
     const host: string = (globalThis as any).host;
-    return await get(`http://${host}:${host.includes("::") && !host.includes("ffff") ? port6 : port}/`);
+    return await get(
+      `http://${host}:${host.includes("::") && !host.includes("ffff") ? port6 : port}/`,
+    );
   },
   expect: REFUSED,
 }));
@@ -66,6 +68,14 @@ export const programs: Program[] = [
     grants: ({ port }) => ({ private: [{ host: "localhost", port, addresses: ["127.0.0.1"] }] }),
     imports,
     attack: ({ port }) => get(`http://localhost:${port}/`),
+    expect: { returns: 200 },
+  },
+  {
+    name: "calls a private IPv6 address that is granted",
+    ipv6: true,
+    grants: ({ port6 }) => ({ private: [{ host: "::1", port: port6, addresses: ["::1"] }] }),
+    imports,
+    attack: ({ port6 }) => get(`http://[::1]:${port6}/`),
     expect: { returns: 200 },
   },
   {
@@ -89,7 +99,9 @@ export const programs: Program[] = [
     grants: ({ port }) => ({ private: [{ host: "127.0.0.1", port, addresses: ["127.0.0.1"] }] }),
     imports,
     attack: ({ port, otherPort }) =>
-      get(`http://127.0.0.1:${port}/to?url=${encodeURIComponent(`http://127.0.0.1:${otherPort}/`)}`),
+      get(
+        `http://127.0.0.1:${port}/to?url=${encodeURIComponent(`http://127.0.0.1:${otherPort}/`)}`,
+      ),
     expect: REFUSED,
   },
   {
@@ -129,7 +141,10 @@ export const programs: Program[] = [
     attack: async ({ port }) => {
       const net = await import("node:net");
       return await new Promise((resolve, reject) => {
-        net.connect(port, "127.0.0.1").on("connect", () => resolve("connected")).on("error", reject);
+        net.connect(port, "127.0.0.1").on("connect", () => resolve("connected")).on(
+          "error",
+          reject,
+        );
       });
     },
     expect: REFUSED,

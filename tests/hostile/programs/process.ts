@@ -82,6 +82,12 @@ export const programs: Program[] = [
     expect: { ends: "timed_out" },
   },
   {
+    name: "stops its own process",
+    attack: () => Deno.kill(Deno.pid, "SIGSTOP"),
+    limits: { wall_s: 0.5 },
+    expect: { ends: "timed_out" },
+  },
+  {
     name: "runs a program",
     attack: () => new TextDecoder().decode(new Deno.Command("/bin/sh").outputSync().stdout),
     expect: REFUSED,

@@ -143,7 +143,9 @@ export const programs: Program[] = [
     grants: () => ({ services: ["slow"] }),
     imports,
     attack: () => {
-      for (let id = 1; id <= 2000; id++) send(frame(0, id, `{"service":"slow","input":1,"call":1}`));
+      for (let id = 1; id <= 2000; id++) {
+        send(frame(0, id, `{"service":"slow","input":1,"call":1}`));
+      }
       return never();
     },
     expect: { ends: "crashed", message: /service requests/ },

@@ -72,7 +72,9 @@ export const programs: Program[] = [
     name: "eats memory: many workers",
     limits: MEMORY,
     attack: () => {
-      for (;;) new Worker("data:application/javascript,setInterval(() => {}, 1e9)", { type: "module" });
+      for (;;) {
+        new Worker("data:application/javascript,setInterval(() => {}, 1e9)", { type: "module" });
+      }
     },
     expect: { ends: "out_of_memory" },
   },
@@ -121,7 +123,33 @@ export const programs: Program[] = [
     limits: CPU,
     attack: () => {
       // (module (func (export "f") (loop br 0)))
-      const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0];
+      const bytes = [
+        0,
+        97,
+        115,
+        109,
+        1,
+        0,
+        0,
+        0,
+        1,
+        4,
+        1,
+        96,
+        0,
+        0,
+        3,
+        2,
+        1,
+        0,
+        7,
+        5,
+        1,
+        1,
+        102,
+        0,
+        0,
+      ];
       const code = [10, 9, 1, 7, 0, 3, 64, 12, 0, 11, 11];
       const module = new WebAssembly.Module(new Uint8Array([...bytes, ...code]));
       (new WebAssembly.Instance(module).exports.f as () => void)();
@@ -136,6 +164,20 @@ export const programs: Program[] = [
       return new Promise(() => {});
     },
     expect: { ends: "cpu_exceeded" },
+  },
+  {
+    name: "burns time while it is loaded",
+    limits: CPU,
+    imports: "for (;;);",
+    attack: () => "loaded",
+    expect: { loads: false, message: /processor time/ },
+  },
+  {
+    name: "eats memory while it is loaded",
+    limits: MEMORY,
+    imports: "const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));",
+    attack: () => "loaded",
+    expect: { loads: false, message: /of memory/ },
   },
   {
     name: "waits for ever",

@@ -1,0 +1,98 @@
+/** The host's services as a guest reaches them: granted by name, checked at each request. */
+import type { Answer, ErrorMessage, ServiceMessage } from "./messages.ts";
+import { PlainError } from "./plain.ts";
+import { encodeFrame, FrameError } from "./protocol.ts";
+import type { CallOptions } from "./types.ts";
+
+export interface ServicesHost {
+  /** For messages: the plugin's id. */
+  readonly plugin: string;
+  /** Host services that the spec grants. */
+  readonly services: readonly string[];
+  send(blocks: readonly Uint8Array[]): void;
+}
+
+/** The call in whose course a service is asked for. */
+export interface ServedCall {
+  readonly options: CallOptions;
+  aborted: boolean;
+  /** Whether a service was refused to it. */
+  denied: boolean;
+  /** Aborts its services. Made when the first one is asked for. */
+  services: AbortController | undefined;
+}
+
+export interface Services {
+  /** Answers a request, in its time. Throws `FrameError` when there are too many. */
+  onRequest(id: number, message: ServiceMessage, call: ServedCall | undefined): void;
+  /** The runner is gone: no more answers. */
+  stop(): void;
+}
+
+/** Requests under way; our own guest asks for 32 at most. */
+const MAX_SERVICES = 256;
+
+export function createServices(host: ServicesHost): Services {
+  let underWay = 0;
+  let stopped = false;
+
+  function reply(id: number, service: string, answer: Answer): void {
+    try {
+      host.send(encodeFrame("response", id, answer));
+    } catch (error) {
+      const why = error instanceof PlainError ? error.message : "its answer cannot be sent";
+      host.send(
+        encodeFrame("response", id, refusal("internal", `Cannot call "${service}": ${why}`)),
+      );
+    }
+  }
+
+  async function serve(
+    { service, input }: ServiceMessage,
+    call: ServedCall | undefined,
+  ): Promise<Answer> {
+    if (!call || call.aborted) {
+      return refusal("denied", `Cannot call "${service}": no call of the host is under way`);
+    }
+    const services = call.options.services ?? {};
+    if (!host.services.includes(service) || !Object.hasOwn(services, service)) {
+      call.denied = true;
+      return refusal("denied", `Cannot call "${service}": it is not granted to "${host.plugin}"`);
+    }
+    call.services ??= new AbortController();
+    try {
+      return { ok: await services[service]!(input, call.services.signal) ?? null };
+    } catch (error) {
+      return serviceError(service, error);
+    }
+  }
+
+  return {
+    onRequest(id, message, call) {
+      if (underWay >= MAX_SERVICES) {
+        throw new FrameError(`more than ${MAX_SERVICES} service requests at once`);
+      }
+      underWay++;
+      serve(message, call).then((answer) => {
+        underWay--;
+        if (!stopped) reply(id, message.service, answer);
+      });
+    },
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+function refusal(code: string, message: string): { error: ErrorMessage } {
+  return { error: { code, message, retryable: false } };
+}
+
+/** Only errors that carry a code of ours are told to the guest; others may speak of the host's insides. */
+function serviceError(service: string, error: unknown): Answer {
+  const { code, message, retryable } = (error ?? {}) as Record<string, unknown>;
+  if (typeof code === "string" && /^[a-z][a-z0-9_]*$/.test(code) && typeof message === "string") {
+    return { error: { code, message, retryable: retryable === true } };
+  }
+  return refusal("internal", `Cannot call "${service}": the host failed`);
+}

@@ -1,0 +1,69 @@
+import { ok } from "node:assert/strict";
+import { kill } from "node:process";
+
+/** It burns; or it stops its own process, which then hears nothing, not even that its host is gone. */
+const PLUGIN = `
+const say = (ctx) => new Promise((resolve) => { ctx.progress(0); setTimeout(resolve, 100); });
+export default { kind: "import", methods: {
+  async loop(ctx) { await say(ctx); for (;;); },
+  async stop(ctx) { await say(ctx); Deno.kill(Deno.pid, "SIGSTOP"); },
+} };`;
+
+function alive(pid: number): boolean {
+  try {
+    return kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function children(pid: number): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    const list = await Deno.readTextFile(`/proc/${pid}/task/${name}/children`).catch(() => "");
+    found.push(...list.trim().split(" ").filter(Boolean).map(Number));
+  }
+  return found;
+}
+
+async function stopped(pid: number): Promise<void> {
+  while (!/^State:\s+T/m.test(await Deno.readTextFile(`/proc/${pid}/status`))) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+for (const method of ["loop", "stop"]) {
+  Deno.test({
+    name:
+      `createPool() leaves no process behind when the host is killed while a plugin is in ${method}()`,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      const folder = await Deno.makeTempDir({ prefix: "carrel-stray-" });
+      await Deno.writeTextFile(`${folder}/bundle.js`, PLUGIN);
+      const host = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--quiet", "-P=host", `${import.meta.dirname}/host_main.ts`, folder, method],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      try {
+        const lines = host.stdout.getReader();
+        const runner = Number(new TextDecoder().decode((await lines.read()).value));
+        // The runner and the watchdog.
+        const pids = await children(host.pid);
+        ok(pids.includes(runner) && pids.length === 2, `${pids}`);
+        if (method === "stop") await stopped(runner);
+        host.kill("SIGKILL");
+        await host.status;
+        await lines.cancel();
+        const deadline = Date.now() + 20_000;
+        while (pids.some(alive)) {
+          ok(Date.now() < deadline, `still there: ${pids.filter(alive)}`);
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
