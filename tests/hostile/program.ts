@@ -39,13 +39,15 @@ export interface Program {
   readonly ipv6?: true;
 }
 
+type BadEnd = Exclude<EndReason, "closed">;
+
 export type Expectation =
   /** The call answers with this: harmless, or confined to the runner. */
   | { readonly returns: unknown }
   /** The call throws this; the runner lives on. */
   | { readonly throws: string; readonly message?: RegExp }
-  /** The call throws this and the runner is gone with it. */
-  | { readonly ends: Exclude<EndReason, "closed">; readonly message?: RegExp }
+  /** The call throws this, or one of these where two barriers race, and the runner is gone with it. */
+  | { readonly ends: BadEnd | readonly BadEnd[]; readonly message?: RegExp }
   /** The plugin does not even load. */
   | { readonly loads: false; readonly message?: RegExp };
 
