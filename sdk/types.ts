@@ -157,6 +157,8 @@ export interface ExportSource {
   readonly type: ContentType;
   readonly title: string;
   readonly url?: string | undefined;
+  /** The name of the file, for a source that was uploaded. */
+  readonly filename?: string | undefined;
   readonly authors: readonly string[];
   readonly published?: string | undefined;
   readonly language?: string | undefined;

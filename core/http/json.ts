@@ -57,6 +57,7 @@ export function contentJson(content: Content): ContentJson {
   return {
     id: content.id,
     url: content.url,
+    filename: content.filename ?? null,
     type: content.type,
     title: content.title,
     authors: [...content.authors],

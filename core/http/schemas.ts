@@ -69,6 +69,8 @@ export const fileSchema = z.object({
 export const contentSchema = z.object({
   id: z.string(),
   url: z.string(),
+  /** Of an upload: the file's name. */
+  filename: z.string().nullable(),
   type: z.string(),
   title: z.string(),
   authors: z.array(z.string()),

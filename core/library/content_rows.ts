@@ -40,6 +40,7 @@ function toContent(row: Row): Content {
   return {
     id: row.id,
     url: row.url,
+    filename: row.url.startsWith("upload:") ? row.original_name : undefined,
     type: row.type as ContentType,
     title: row.title,
     authors: JSON.parse(row.authors_json),

@@ -26,6 +26,8 @@ export interface StoredFile {
 export interface Content {
   readonly id: string;
   readonly url: string;
+  /** The name of the file that was uploaded; undefined for what came from a URL. */
+  readonly filename: string | undefined;
   readonly type: ContentType;
   readonly title: string;
   readonly authors: readonly string[];

@@ -194,6 +194,15 @@ Deno.test("attribution() tells the passages of each part, also of a source that 
   await assert.rejects(provenance.attribution(kept.content, actor), { code: "bad_request" });
 });
 
+Deno.test("search() finds other forms of a word, and puts passages that have it before titles that do", async () => {
+  await using sql = await open();
+  await save(sql, "https://a.example/", "The notes say little.\n\nA monk wrote about desks.");
+  const search = createSearch(sql);
+  assert.match((await search.search({ q: "monks" }, actor))[0]!.text, /monk/);
+  // "Notes" is the title of the content, and so of each of its passages.
+  assert.match((await search.search({ q: "note" }, actor))[0]!.text, /The notes/);
+});
+
 Deno.test("search() finds words inside sentences that are written without spaces", async () => {
   await using sql = await open();
   await save(sql, "https://a.example/", "我的图书馆里有很多书。\n\nThe library is large.");

@@ -89,6 +89,7 @@ export async function saveContent(
       type: extracted.type,
       title: fields.title,
       url: input.url,
+      filename: input.upload?.name,
       licence: metadata.licence,
     },
     revision,

@@ -3,6 +3,8 @@ export interface CitedSource {
   readonly authors: readonly string[];
   readonly published: string | undefined;
   readonly url: string | undefined;
+  /** The name of the file, for what was uploaded. */
+  readonly filename: string | undefined;
   readonly licence: string | undefined;
 }
 
@@ -12,7 +14,8 @@ export function attributionText(sources: readonly CitedSource[]): string {
     const year = /^\d{4}/.exec(source.published ?? "")?.[0];
     const by = source.authors.length > 0 ? ` by ${source.authors.join(", ")}` : "";
     const when = year ? ` (${year})` : "";
-    const where = source.url ? `, ${source.url}` : "";
+    const place = source.url ?? source.filename;
+    const where = place ? `, ${place}` : "";
     const licence = source.licence ? `, licensed ${source.licence}` : "";
     return `“${source.title}”${by}${when}${where}${licence}.`;
   }).join("\n");

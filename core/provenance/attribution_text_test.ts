@@ -9,10 +9,18 @@ Deno.test("attributionText() says of each source what is known of it", () => {
         authors: ["X", "Y"],
         published: "2024-05-01",
         url: "https://a.example/",
+        filename: undefined,
         licence: "MIT",
       },
-      { title: "B", authors: [], published: undefined, url: undefined, licence: undefined },
+      {
+        title: "B",
+        authors: [],
+        published: undefined,
+        url: undefined,
+        filename: "b.pdf",
+        licence: undefined,
+      },
     ]),
-    "“A” by X, Y (2024), https://a.example/, licensed MIT.\n“B”.",
+    "“A” by X, Y (2024), https://a.example/, licensed MIT.\n“B”, b.pdf.",
   );
 });

@@ -153,6 +153,7 @@ export function createProvenance(sql: SqlStore): Provenance {
               authors: row ? JSON.parse(row.authors_json) : [],
               published: row?.published ?? undefined,
               url: row && !row.url.startsWith("upload:") ? row.url : undefined,
+              filename: text(sources.get(id)?.properties["filename"]),
               licence: row?.licence ?? text(sources.get(id)?.properties["licence"]),
             };
           }),

@@ -57,6 +57,7 @@ export interface ImportedFact {
     readonly type: ContentType;
     readonly title: string;
     readonly url: string;
+    readonly filename: string | undefined;
     readonly licence: string | undefined;
   };
   readonly revision: string;
@@ -113,12 +114,12 @@ export function lineageOf(tx: Tx, now: string) {
     edges.push({ from, to, type, claimedBy, properties });
   };
 
-  function common(
+  async function common(
     of: string,
     plugin: PluginVersion,
     job: Job,
     by: "IMPORTED_BY" | "GENERATED_BY",
-  ): void {
+  ): Promise<void> {
     edge(
       of,
       by,
@@ -127,7 +128,9 @@ export function lineageOf(tx: Tx, now: string) {
       }),
     );
     edge(of, "RAN_AS", node(job.id, "Job", `${job.kind} job`, { attempt: job.attempt }));
-    edge(of, "CREATED_BY", node(job.user, "User", job.user));
+    const user = await tx.selectFrom("user").select("name").where("id", "=", job.user)
+      .executeTakeFirst();
+    edge(of, "CREATED_BY", node(job.user, "User", user?.name ?? job.user));
   }
 
   async function flush(): Promise<void> {
@@ -170,9 +173,10 @@ export function lineageOf(tx: Tx, now: string) {
     async imported({ content, revision, plugin, job }: ImportedFact): Promise<void> {
       node(content.id, NODE_OF_CONTENT[content.type], content.title, {
         url: content.url,
+        filename: content.filename,
         revision,
       });
-      common(content.id, plugin, job, "IMPORTED_BY");
+      await common(content.id, plugin, job, "IMPORTED_BY");
       if (content.licence) {
         edge(
           content.id,
@@ -186,7 +190,7 @@ export function lineageOf(tx: Tx, now: string) {
     async generated(fact: GeneratedFact): Promise<void> {
       const { artifact, plugin, job } = fact;
       node(artifact.id, "Artifact", artifact.title, { format: artifact.type });
-      common(artifact.id, plugin, job, "GENERATED_BY");
+      await common(artifact.id, plugin, job, "GENERATED_BY");
       for (const source of fact.sources) {
         edge(artifact.id, "GENERATED_FROM", source.content, { revision: source.revision });
       }

@@ -1,3 +1,4 @@
+import { stemmer } from "stemmer";
 import { isUnspaced } from "./unspaced.ts";
 
 const WORD = /[\p{L}\p{N}]+/gu;
@@ -6,14 +7,14 @@ const WORD = /[\p{L}\p{N}]+/gu;
 const fold = (word: string) => word.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 
 /**
- * The ranges of `text` (UTF-16 code units, end exclusive) whose word is one of the query's, or begins with its
- * last one, as the full text matches.
+ * The ranges of `text` (UTF-16 code units, end exclusive) whose word has the stem of one of the query's, or
+ * begins with its last one, as the full text matches.
  */
 export function highlight(text: string, query: string): [start: number, end: number][] {
   const words = [...query.matchAll(WORD)].map(([word]) => fold(word));
   const last = words.at(-1);
   if (last === undefined) return [];
-  const whole = new Set(words);
+  const stems = new Set(words.map(stemmer));
   const ranges: [number, number][] = [];
   for (const match of text.matchAll(WORD)) {
     const word = fold(match[0]);
@@ -24,7 +25,7 @@ export function highlight(text: string, query: string): [start: number, end: num
           ranges.push([match.index + at, match.index + at + part.length]);
         }
       }
-    } else if (whole.has(word) || word.startsWith(last)) {
+    } else if (stems.has(stemmer(word)) || word.startsWith(last)) {
       ranges.push([match.index, match.index + match[0].length]);
     }
   }

@@ -10,7 +10,11 @@ Deno.test("highlight() marks words whatever their case and accents", () => {
 
 Deno.test("highlight() takes the last word as a beginning", () => {
   assert.deepEqual(marked("lineage of lines", "the line"), ["lineage", "lines"]);
-  assert.deepEqual(marked("lineage of lines", "line the"), []);
+  assert.deepEqual(marked("lineage of liners", "line the"), []);
+});
+
+Deno.test("highlight() marks other forms of a word", () => {
+  assert.deepEqual(marked("A lineage, two lineages", "lineages of"), ["lineage", "lineages"]);
 });
 
 Deno.test("highlight() marks nothing for a query without words", () => {

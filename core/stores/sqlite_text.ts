@@ -48,12 +48,12 @@ async function match(
   // Rank first, then look the best ones up: a common word matches many more chunks than are wanted. Only
   // where the filters leave too few of those is the circle drawn wider.
   for (let depth = options.limit * 4 + 50;; depth *= 16) {
-    // The weights: a word in the heading or the title counts twice one in the text.
+    // The weights: a passage that has the words goes before one whose title has them.
     const { rows } = await sql<{ chunkId: string; score: number; seen: number }>`
       with best as materialized (
         select rowid as row, rank as distance
         from chunk_text where chunk_text match ${expression}
-        and rank match 'bm25(1.0, 2.0, 2.0)'
+        and rank match 'bm25(1.0, 0.5, 0.25)'
         order by rank limit ${depth}
       )
       select chunk.id as chunkId, -best.distance as score, (select count(*) from best) as seen

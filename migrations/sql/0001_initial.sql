@@ -69,7 +69,7 @@ create index chunk_revision on chunk (revision_id, position);
 create virtual table chunk_text using fts5 (
   text, heading, title,
   content = '', contentless_delete = 1,
-  tokenize = 'unicode61 remove_diacritics 2',
+  tokenize = 'porter unicode61 remove_diacritics 2',
   prefix = '2 3'
 );
 create trigger chunk_text_insert after insert on chunk begin

@@ -29,7 +29,7 @@ function sourceEntry(plan: ChapterPlan): string {
       address ? "Address" : "File",
       address
         ? `<a href="${escapeXml(address)}">${breakable(address)}</a>`
-        : source.url && escapeXml(oneLine(source.url.replace(/^upload:/, ""))),
+        : escapeXml(oneLine(source.filename ?? source.url ?? "")),
     ],
     ["Licence", licence(source.licence)],
     ["Imported", escapeXml(importTime(source.imported))],

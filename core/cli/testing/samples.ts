@@ -40,6 +40,7 @@ export function contentJson(id: string, more: Partial<ContentJson> = {}): Conten
   return {
     id,
     url: "https://example.org/page",
+    filename: null,
     type: "webpage",
     title: `Title of ${id}`,
     authors: ["Ada"],

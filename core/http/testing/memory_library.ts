@@ -64,6 +64,7 @@ export function createMemoryLibrary(jobs: MemoryJobs): MemoryLibrary {
       const content: Content = {
         id,
         url: `https://example.org/${id}`,
+        filename: undefined,
         type: "webpage",
         title: "A page",
         authors: ["Ada"],
