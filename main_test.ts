@@ -40,7 +40,9 @@ Deno.test("carrel imports, searches, exports and tells the lineage when it is th
     const data = join(folder, "library");
     const note = join(folder, "note.md");
     await Deno.writeTextFile(note, "# On desks\n\nA carrel is a closed desk.\n");
-    const imported = await carrel(["import", note, "--data", data]);
+    // As `deno task` starts it: in the program's folder, with the caller's in INIT_CWD.
+    const here = { INIT_CWD: folder };
+    const imported = await carrel(["import", "note.md", "--data", "library"], here);
     assert.equal(imported.code, 0, imported.err);
     const [content] = imported.out.split("  ");
     assert.match(content!, /^content_/);
@@ -50,7 +52,10 @@ Deno.test("carrel imports, searches, exports and tells the lineage when it is th
     assert.match(found.out, /On desks[\s\S]*a \[closed\] \[desk\]/);
 
     const book = join(folder, "book.epub");
-    const exported = await carrel(["export", content!, "-o", book, "--json", "--data", data]);
+    const exported = await carrel(
+      ["export", content!, "-o", "book.epub", "--json", "--data", "library"],
+      here,
+    );
     assert.equal(exported.code, 0, exported.err + exported.out);
     const { artifact } = JSON.parse(exported.out);
     assert.equal((await Deno.stat(book)).size, artifact.size);
@@ -60,6 +65,8 @@ Deno.test("carrel imports, searches, exports and tells the lineage when it is th
       lineage.out,
       /^Artifact [\s\S]*├─ has Chapter On desks[\s\S]*from Document On desks/,
     );
+    const again = await carrel(["import", note, "--data", data]);
+    assert.equal(again.out, `${content}  ${note}  unchanged\n`);
     const doctor = await carrel(["doctor", "--data", data]);
     assert.equal(doctor.code, 0, doctor.out);
   } finally {
@@ -83,7 +90,11 @@ Deno.test("carrel serve takes the commands of others, and stops cleanly when it 
     assert.match(list.out, /● +import\.text/);
     const second = await carrel(["serve", "--port", "0", "--data", data]);
     assert.equal(second.code, 4, second.err);
-    assert.match(second.err, /locked/);
+    assert.match(second.err, new RegExp(`process ${server.pid} at ${url} \\(locked\\)`));
+    const elsewhere = await carrel(["serve", "--port", new URL(url).port, "--data", `${data}2`]);
+    await Deno.remove(`${data}2`, { recursive: true });
+    assert.equal(elsewhere.code, 1, elsewhere.err);
+    assert.match(elsewhere.err, /the port is taken[\s\S]*--port 0/);
 
     server.kill("SIGINT");
     assert.equal((await server.status).code, 0);

@@ -9,6 +9,7 @@ import { removeHostFile, writeHostFile } from "./host_file.ts";
 import { createHttpApp } from "./http/app.ts";
 import type { Host } from "./http/host.ts";
 import { serveHttp } from "./http/serve.ts";
+import { every, systemClock } from "./jobs/clock.ts";
 import { createJobs } from "./jobs/dispatcher.ts";
 import { openQueueKv } from "./jobs/queue_kv.ts";
 import { createLibrary } from "./library/create_library.ts";
@@ -26,6 +27,8 @@ import { openObjectsFs } from "./stores/objects_fs.ts";
 import { openSqlite } from "./stores/sqlite.ts";
 
 export type { RunningHost, StartOptions };
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Starts a host on a data folder. Throws `locked` when another one runs there. */
 export async function startHost(options: StartOptions): Promise<RunningHost> {
@@ -139,8 +142,10 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     });
     stack.defer(() => removeHostFile(dataDir));
     // Blobs that nothing refers to any more; those of a crash are kept for a day first.
-    const tidy = blobs.sweep().catch((error) => log(`cannot sweep the blobs: ${error}`));
+    const sweep = () => blobs.sweep().catch((error) => log(`cannot sweep the blobs: ${error}`));
+    let tidy = sweep();
     stack.defer(async () => void await tidy);
+    stack.defer(every(systemClock, DAY_MS, () => tidy = tidy.then(sweep)));
     plugins.warm().catch((error) => log(`cannot bundle a plugin: ${error}`));
 
     const finished = Promise.withResolvers<void>();

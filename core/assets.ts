@@ -21,7 +21,7 @@ export const SQL_MIGRATIONS_DIR = at("migrations", "sql");
 export const BUILTIN_PLUGINS_DIR = at("plugins");
 /** What `@carrel/sdk` stands for in a plugin. */
 export const SDK_DIR = at("sdk");
-/** What the operator sets by hand, unless another folder is named. */
+/** What the operator sets by hand. */
 export const CONFIG_DIR = at("config");
 /** npm packages that the built-in plugins are bundled with. */
 export const NODE_MODULES_DIR = at("node_modules");

@@ -50,6 +50,7 @@ export const STATUS_BY_CODE = {
   // The host
   locked: 409,
   schema_too_new: 500,
+  storage_full: 507,
   shutting_down: 503,
   unavailable: 503,
   internal: 500,

@@ -27,7 +27,8 @@ const RETRYABLE_STATUS = new Set([408, 425, 429]);
  * Redirects are followed as far as the runner's grants reach. One that leads out of them ends with
  * `redirected` and `data.url`, so that the host can start the stage again with that site granted.
  *
- * Throws `PluginError` with `invalid_url`, `fetch_failed` (retryable), `http_error` (with
+ * Throws `PluginError` with `invalid_url`, `fetch_failed` (retryable, unless no server has that name),
+ * `http_error` (with
  * `data.status`; retryable for 408, 425, 429 and 5xx), `too_many_redirects`, `redirected`,
  * `private_address` or `too_large`.
  */
@@ -213,13 +214,25 @@ function connectionError(url: URL, error: unknown): unknown {
   // A denial after name resolution comes as a TypeError, with the reason in its cause only.
   if (reason.includes("Requires net access to")) return privateAddress(url);
   return new PluginError("fetch_failed", `Cannot fetch "${url.href}": ${plainReason(reason)}.`, {
-    retryable: true,
+    retryable: !isUnknownName(reason),
     cause: error,
   });
 }
 
+/**
+ * Whether the resolver said for sure that the name is nobody's (EAI_NONAME, EAI_NODATA, in the words of glibc,
+ * musl, macOS and Windows), rather than that it could not find out just now (EAI_AGAIN).
+ */
+function isUnknownName(reason: string): boolean {
+  return /name or service not known|name does not resolve|nodename nor servname provided|no address associated with|no such host|no data of the requested type/i
+    .test(reason);
+}
+
 function plainReason(reason: string): string {
-  if (/dns error|failed to lookup/i.test(reason)) return "there is no server of that name";
+  if (isUnknownName(reason)) return "there is no server of that name";
+  if (/dns error|failed to lookup/i.test(reason)) {
+    return "its name cannot be looked up at the moment";
+  }
   if (/refused/i.test(reason)) return "the server refuses connections";
   if (/certificate|tls|ssl/i.test(reason)) return "no secure connection could be made";
   if (/unreachable|no route/i.test(reason)) return "the server cannot be reached";

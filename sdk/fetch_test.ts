@@ -218,7 +218,7 @@ Deno.test("fetchSource() throws the signal's reason when it is aborted", async (
   );
 });
 
-Deno.test("fetchSource() fails retryably when nobody listens, no name is known or the connection breaks", async () => {
+Deno.test("fetchSource() fails retryably when nobody listens or the connection breaks", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const served = (async () => {
@@ -234,8 +234,32 @@ Deno.test("fetchSource() fails retryably when nobody listens, no name is known o
   listener.close();
   const refused = await fails(`http://127.0.0.1:${port}`, "fetch_failed", true);
   assert.match(refused.message, /refuses connections/);
-  const unknown = await fails("http://nowhere.invalid", "fetch_failed", true);
-  assert.match(unknown.message, /no server of that name/);
+});
+
+Deno.test("fetchSource() fails for good when the name is nobody's, and retryably when that is not sure", async () => {
+  const real = globalThis.fetch;
+  const answers: [why: string, retryable: boolean, message: RegExp][] = [
+    ["Name or service not known", false, /no server of that name/],
+    ["nodename nor servname provided, or not known", false, /no server of that name/],
+    ["No address associated with hostname", false, /no server of that name/],
+    ["No such host is known. (os error 11001)", false, /no server of that name/],
+    ["Temporary failure in name resolution", true, /cannot be looked up at the moment/],
+  ];
+  try {
+    for (const [why, retryable, message] of answers) {
+      // What Deno throws; which of them it is, is the resolver's word.
+      globalThis.fetch = () =>
+        Promise.reject(
+          new TypeError("fetch failed", {
+            cause: new Error(`dns error: failed to lookup address information: ${why}`),
+          }),
+        );
+      const error = await fails("http://nowhere.invalid", "fetch_failed", retryable);
+      assert.match(error.message, message);
+    }
+  } finally {
+    globalThis.fetch = real;
+  }
 });
 
 Deno.test("fetchSource() fails retryably when no secure connection can be made", async () => {

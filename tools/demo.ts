@@ -10,7 +10,8 @@ import { bytes, createStyle, duration, wantsColours } from "../core/cli/format.t
 import type { Io } from "../core/cli/io.ts";
 import { createBoard } from "../core/cli/progress.ts";
 import { report } from "../core/cli/session.ts";
-import { expandSources, type Source } from "../core/cli/sources.ts";
+import { dataDir, dataDirError } from "../core/cli/data_dir.ts";
+import { type BadSource, expandSources, type Source } from "../core/cli/sources.ts";
 import { systemIo } from "../core/cli/system_io.ts";
 import {
   type DemoContext,
@@ -41,7 +42,7 @@ export async function demo(
   const begun = io.now();
   const style = createStyle(wantsColours(io.terminal.out, io.env));
   const page = createPage(io, style);
-  const sources: Source[] = [
+  const sources: (Source | BadSource)[] = [
     ...await expandSources(
       ["*.md", "*.html", "*.pdf"].map((pattern) => join(DOCUMENTS, pattern)),
       { cwd: io.cwd },
@@ -51,9 +52,12 @@ export async function demo(
 
   const data = options.data === undefined
     ? await Deno.makeTempDir({ prefix: "carrel-demo-" })
-    : resolve(io.cwd, options.data);
+    : dataDir({ flag: options.data, env: io.env, os: io.os, cwd: io.cwd });
   page.heading("The host starts");
-  await using host = await io.startHost({ dataDir: data, hostname: "127.0.0.1", port: 0 });
+  await using host = await io.startHost({ dataDir: data, hostname: "127.0.0.1", port: 0 })
+    .catch((error) => {
+      throw dataDirError(data, error);
+    });
   page.say(`It listens on ${host.url} after ${duration(io.now() - begun)}. Its library:`);
   page.lines([style.cyan(data)]);
 

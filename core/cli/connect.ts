@@ -1,7 +1,7 @@
 /** Finds the host to talk to: one that runs elsewhere, one that runs on the data folder, or one started here. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Client, createClient } from "./client.ts";
-import { dataDir } from "./data_dir.ts";
+import { dataDir, dataDirError } from "./data_dir.ts";
 import { CliError, EXIT } from "./errors.ts";
 import type { RunningHost } from "./host_contract.ts";
 import type { Io } from "./io.ts";
@@ -40,7 +40,7 @@ async function remote(io: Io, options: ConnectOptions): Promise<Connection> {
   }
   let token = io.env("CARREL_TOKEN");
   if (options.tokenFile !== undefined) {
-    token = await Deno.readTextFile(options.tokenFile).catch((cause) => {
+    token = await Deno.readTextFile(resolve(io.cwd, options.tokenFile)).catch((cause) => {
       throw new CliError("usage", `Cannot read the token file "${options.tokenFile}".`, {
         exit: EXIT.usage,
         cause,
@@ -76,7 +76,9 @@ export async function connect(io: Io, options: ConnectOptions): Promise<Connecti
   const folder = dataDir({ flag: options.data, env: io.env, os: io.os, cwd: io.cwd });
   const deadline = io.now() + (options.patienceMs ?? 10_000);
   while (true) {
-    const lock = await io.tryLock(folder);
+    const lock = await io.tryLock(folder).catch((error) => {
+      throw dataDirError(folder, error);
+    });
     if (lock === undefined) {
       const client = await running(folder);
       if (client) {
@@ -92,7 +94,7 @@ export async function connect(io: Io, options: ConnectOptions): Promise<Connecti
         return { client, own, dataDir: folder, [Symbol.asyncDispose]: () => own.shutdown() };
       }
     }
-    if (io.now() >= deadline || options.signal?.aborted) throw stuck(folder);
+    if (io.now() >= deadline || options.signal?.aborted) throw await stuck(folder);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -106,7 +108,7 @@ async function startOwn(
     return await io.startHost({ dataDir: folder, hostname: "127.0.0.1", port: 0, log });
   } catch (error) {
     if ((error as { code?: unknown })?.code === "locked") return undefined;
-    throw error;
+    throw dataDirError(folder, error);
   }
 }
 
@@ -117,13 +119,17 @@ function noHost(folder: string): CliError {
   });
 }
 
-function stuck(folder: string): CliError {
+async function stuck(folder: string): Promise<CliError> {
+  const { readHostFile } = await import("../host_file.ts");
+  const file = await readHostFile(folder);
   return new CliError(
     "locked",
     `Cannot use the data folder "${folder}": another process holds it and does not answer.`,
     {
       exit: EXIT.unreachable,
-      hint: `Look at the process that ${join(folder, "host.json")} names, and end it if it hangs.`,
+      hint: file === undefined
+        ? `It may be starting; if it hangs, end the process that holds ${join(folder, "lock")}.`
+        : `Look at process ${file.pid} (${file.url}), and end it if it hangs: kill ${file.pid}`,
     },
   );
 }

@@ -1,4 +1,5 @@
 /** Asks a person about the permissions of a plugin, or takes the answers of the command line. */
+import { askYesNo } from "./ask.ts";
 import type { ConsentJson } from "./wire.ts";
 import { CliError, EXIT, usageError } from "./errors.ts";
 import { count, type Style } from "./format.ts";
@@ -110,6 +111,8 @@ export interface DecideOptions {
   readonly allowed: Allowed;
   /** Install without asking, with just what `allowed` names. */
   readonly yes: boolean;
+  /** Ends the questions: `interrupted` is thrown, and nothing is granted. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -120,7 +123,7 @@ export async function decideConsent(
   consent: ConsentJson,
   options: DecideOptions,
 ): Promise<readonly string[] | undefined> {
-  const { io, style, width } = options;
+  const { io, style, width, signal } = options;
   const say = (line: string) => io.err.write(line + "\n");
   const beforehand = granted(consent, options.allowed);
   if (options.yes) return beforehand.map((one) => one.key);
@@ -148,9 +151,9 @@ export async function decideConsent(
       say(style.dim("          granted by the command line"));
       continue;
     }
-    const answer = await io.ask("          Allow it? [y/N] ");
-    if (answer === undefined) return undefined;
-    if (/^y(es)?$/i.test(answer.trim())) grants.add(permission);
+    const allow = await askYesNo(io, "          Allow it?", signal);
+    if (allow === undefined) return undefined;
+    if (allow) grants.add(permission);
   }
   const all = consent.permissions.length;
   const what = all === 0
@@ -158,9 +161,6 @@ export async function decideConsent(
     : grants.size === all
     ? ` with ${all === 1 ? "this permission" : `all ${all} permissions`}`
     : ` with ${grants.size} of ${count(all, "permission")}`;
-  const answer = await io.ask(
-    `Install ${clean(consent.plugin)} ${clean(consent.version)}${what}? [y/N] `,
-  );
-  if (!/^y(es)?$/i.test(answer?.trim() ?? "")) return undefined;
-  return [...grants].map((one) => one.key);
+  const question = `Install ${clean(consent.plugin)} ${clean(consent.version)}${what}?`;
+  return await askYesNo(io, question, signal) ? [...grants].map((one) => one.key) : undefined;
 }

@@ -16,6 +16,7 @@ function decide(
     terminal?: boolean;
     allowed?: Allowed;
     yes?: boolean;
+    signal?: AbortSignal;
   },
 ) {
   const io = testIo({ terminal: options.terminal ?? true, answers: options.answers ?? [] });
@@ -25,6 +26,7 @@ function decide(
     width: 80,
     allowed: options.allowed ?? {},
     yes: options.yes ?? false,
+    signal: options.signal ?? new AbortController().signal,
   });
   return { io, decision };
 }
@@ -107,4 +109,10 @@ Deno.test("flagOf() quotes what a shell would take apart", () => {
   assert.equal(flagOf({ ...first!, value: "*.arxiv.org:443" }), "--allow-net='*.arxiv.org:443'");
   assert.equal(flagOf({ ...first!, value: "a'b $x" }), `--allow-net='a'\\''b $x'`);
   assert.equal(flagOf({ ...first!, permission: "strange", value: "x" }), "--allow-strange=x");
+});
+
+Deno.test("decideConsent() asks again when the answer is neither yes nor no", async () => {
+  const { io, decision } = decide({ answers: ["sure", "y", "n", "ja", "yes"] });
+  assert.deepEqual(await decision, ["net:arxiv.org:443"]);
+  assert.match(io.errText(), /Please answer y or n; “sure” is neither/);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { dataDir } from "./data_dir.ts";
+import { dataDir, dataDirError } from "./data_dir.ts";
+import { type CliError, EXIT } from "./errors.ts";
 
 function dir(env: Record<string, string>, os: typeof Deno.build.os = "linux", flag?: string) {
   return dataDir({ flag, env: (name) => env[name], os, cwd: "/work" });
@@ -19,4 +20,28 @@ Deno.test("dataDir() takes the flag, then CARREL_DATA, then the system's place",
 
 Deno.test("dataDir() says what to do when there is no home folder", () => {
   assert.throws(() => dir({}), { code: "no_data_folder", hint: /--data/ });
+});
+
+Deno.test("dataDir() refuses an empty --data, which would be the current folder", () => {
+  assert.throws(() => dir({ HOME: "/home/a" }, "linux", ""), { exit: EXIT.usage });
+});
+
+Deno.test("dataDirError() says what is wrong with the folder, and leaves other errors alone", () => {
+  const errors = Deno.errors;
+  for (
+    const [error, why] of [
+      [new errors.AlreadyExists("os"), /it is a file/],
+      [new errors.NotADirectory("os"), /it is a file/],
+      [new errors.PermissionDenied("os"), /you may not write there/],
+      [new Error("Read-only file system (os error 30)"), /you may not write there/],
+      [new errors.NotFound("os"), /cannot be made/],
+    ] as const
+  ) {
+    const said = dataDirError("/x", error) as CliError;
+    assert.equal(said.code, "data_folder");
+    assert.match(said.message, why);
+    assert.match(said.hint!, /--data FOLDER/);
+  }
+  const other = new Error("other");
+  assert.equal(dataDirError("/x", other), other);
 });

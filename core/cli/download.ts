@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { CliError, interruptedError, usageError } from "./errors.ts";
 import type { Client } from "./client.ts";
+import { shellWord } from "./format.ts";
 
 export interface DownloadOptions {
   /** Write over a file that is there. @default false */
@@ -27,6 +28,28 @@ export async function mustBeFree(path: string, force: boolean | undefined): Prom
       hint: "Name another one with -o, or write over it with --force.",
     });
   }
+}
+
+/** Throws when no file can be made in a folder. */
+export async function mustBeWritable(folder: string): Promise<void> {
+  try {
+    await Deno.remove(await Deno.makeTempFile({ dir: folder, prefix: ".carrel-" }));
+  } catch (error) {
+    throw notWritten(folder, folder, error);
+  }
+}
+
+function notWritten(path: string, folder: string, error: unknown): CliError {
+  const none = error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory;
+  const why = none
+    ? `there is no folder "${folder}"`
+    : error instanceof Deno.errors.PermissionDenied
+    ? `you may not write in "${folder}"`
+    : (error as Error).message;
+  return new CliError("write_failed", `Cannot save to "${path}": ${why}.`, {
+    cause: error,
+    hint: none ? `Make it first: mkdir -p ${shellWord(folder)}` : "Name another place with -o.",
+  });
 }
 
 /** Streams a file of a content or an artifact to `path`, through a file beside it. Returns its size. */
@@ -65,9 +88,7 @@ export async function download(
     await Deno.remove(part).catch(() => {});
     if (options.signal?.aborted) throw interruptedError();
     if (error instanceof CliError) throw error;
-    throw new CliError("write_failed", `Cannot save "${path}": ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw notWritten(path, dirname(path), error);
   }
 }
 

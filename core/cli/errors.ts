@@ -56,18 +56,17 @@ export function interruptedError(message = "Interrupted.", hint?: string): CliEr
 const HINTS: Readonly<Record<string, string>> = {
   unauthorized: "Give a valid token: CARREL_TOKEN=… or --token-file FILE.",
   forbidden: "Ask an admin of this library for a token with that right: carrel token create.",
-  not_found: "carrel content list and carrel job list show the ids there are.",
   no_plugin: "carrel plugin list --kind import shows what can be imported; --plugin picks one.",
   invalid_url: "Give a whole address, for example https://example.org/page, or a file.",
   private_address:
     "If you trust that address, start the server with: carrel serve --allow-private HOST:PORT",
   fetch_failed: "Check the address and the network, then: carrel job retry ID",
   http_error: "Open the address in a browser to see what the site says.",
+  locked: "carrel doctor says what runs on it.",
   too_many_redirects: "Open the address in a browser and import the one it ends at.",
   too_large: "Import a smaller part of it.",
   unsupported_media_type: "carrel plugin list --kind import shows what can be imported.",
   encrypted: "Remove the password from the file and import it again.",
-  empty: "There is no text in it to import; a scanned document needs text recognition first.",
   damaged: "The file is damaged or cut off: fetch it again and import that.",
   unreadable: "Save it again as UTF-8 and import that.",
   source_missing: "carrel content list shows what can be exported.",
@@ -80,6 +79,40 @@ const HINTS: Readonly<Record<string, string>> = {
   internal: "The log of the server says more; carrel doctor checks the installation.",
 };
 
+/** Where the ids of things are shown, by the thing that a message says is not there. */
+const LISTS: readonly (readonly [RegExp, string])[] = [
+  [/^Cannot \w+ (?:the )?plugin "/, "carrel plugin list shows the plugins there are."],
+  [/^Cannot \w+ (?:the )?job "/, "carrel job list shows the jobs there are."],
+  [/^Cannot \w+ (?:the )?token "/, "carrel token list shows the tokens there are."],
+  [/^Cannot \w+ (?:the )?content "/, "carrel content list shows the contents there are."],
+  [/^Cannot \w+ (?:the )?artifact "/, "carrel content list --artifacts shows what was made."],
+  [
+    /^Cannot \w+ the lineage of "/,
+    "carrel content list shows the contents there are; with --artifacts, what was made of them.",
+  ],
+];
+
+/** The hints that the code alone does not tell. */
+function hintByMessage({ code, message }: { readonly code: string; readonly message: string }) {
+  switch (code) {
+    case "not_found":
+      return LISTS.find(([pattern]) => pattern.test(message))?.[1];
+    case "no_plugin":
+      return message.startsWith("Cannot export")
+        ? "carrel plugin list --kind export shows what can be made of contents."
+        : undefined;
+    case "http_error":
+      // Too many requests, or a fault of the site's own: both pass.
+      return /\(HTTP (?:408|425|429|5\d\d)\)/.test(message)
+        ? "Wait a little, then: carrel job retry ID"
+        : undefined;
+    case "empty":
+      return message.includes("drawn by scripts")
+        ? "Save the page from a browser, as HTML or PDF, and import that file."
+        : undefined;
+  }
+}
+
 /** What to do about a failure, or undefined where nobody knows better than its message. */
 export function hintFor(
   error: { readonly code: string; readonly message: string },
@@ -87,6 +120,6 @@ export function hintFor(
 ): string | undefined {
   // A message that names an option says itself how to go on.
   if (error.message.includes(" --")) return undefined;
-  const hint = HINTS[error.code];
+  const hint = hintByMessage(error) ?? HINTS[error.code];
   return job === undefined ? hint : hint?.replace(/\bID\b/, job);
 }

@@ -2,14 +2,22 @@
 import type { JobEventJson, JobJson } from "./wire.ts";
 import { hasEnded } from "./wire.ts";
 import type { Client } from "./client.ts";
-import { CliError, EXIT, hintFor, interruptedError } from "./errors.ts";
+import { CliError, hintFor, interruptedError } from "./errors.ts";
+import { count } from "./format.ts";
 import type { Bar, Outcome } from "./progress.ts";
 import type { Session } from "./session.ts";
+import { messageOf } from "./subject.ts";
 import { clean } from "./width.ts";
 
 /** The words for a job's place: its stage while it runs, else its status. */
 export function placeOf(job: Pick<JobEventJson, "status" | "stage">): string {
   return job.status === "running" && job.stage !== null ? job.stage : job.status;
+}
+
+/** The last word on a completed job. */
+export interface Done {
+  readonly outcome: Outcome;
+  readonly message: string;
 }
 
 /** Follows one job on a bar; resolves with it when it has ended. */
@@ -21,7 +29,7 @@ export async function followJob(
     readonly signal?: AbortSignal | undefined;
     readonly onEvent?: ((event: JobEventJson) => void) | undefined;
     /** What the bar says when the job is completed. */
-    readonly done?: ((job: JobJson) => Promise<string> | string) | undefined;
+    readonly done?: ((job: JobJson) => Promise<Done>) | undefined;
   } = {},
 ): Promise<JobJson> {
   for await (const event of client.watchJob(id, { signal: options.signal })) {
@@ -33,10 +41,20 @@ export async function followJob(
       message: event.message ?? undefined,
     });
   }
-  const job = await client.job(id, options.signal);
-  if (job.status === "completed") bar.end("completed", await options.done?.(job) ?? "");
-  else bar.end(job.status as Outcome, job.error ? `${job.error.code}: ${job.error.message}` : "");
+  const job = readable(await client.job(id, options.signal));
+  if (job.status === "completed") {
+    const done = await options.done?.(job);
+    bar.end(done?.outcome ?? "completed", done?.message);
+  } else {
+    bar.end(job.status as Outcome, job.error ? `${job.error.code}: ${job.error.message}` : "");
+  }
   return job;
+}
+
+/** The job, with the names of files in what it says. */
+function readable(job: JobJson): JobJson {
+  if (job.error === null) return job;
+  return { ...job, error: { ...job.error, message: messageOf(job, job.error.message) } };
 }
 
 /** The lines that say why a job failed and what to do next; none for a job that did not. */
@@ -44,7 +62,7 @@ export function failureLines(session: Session, name: string, job: JobJson): stri
   if (job.status === "completed") return [];
   const { style } = session;
   if (job.error === null) return [`${style.yellow("–")} ${clean(name)}: ${job.status} (${job.id})`];
-  const { code, message } = job.error;
+  const { code, message } = readable(job).error!;
   const hint = hintFor(job.error, job.id);
   return [
     `${style.red("✗")} ${clean(name)}: ${clean(message)} ${
@@ -66,20 +84,26 @@ export function mustComplete(job: JobJson): JobJson {
 
 /**
  * What Ctrl-C means for jobs that are under way: the server of somebody else goes on with them; where this
- * process is the host, they are cancelled, so that nothing is left half done.
+ * process is the host, they are cancelled, so that nothing is left half done. `unsent` is what never became a
+ * job.
  */
 export async function interruptJobs(
   session: Session,
   ids: readonly string[],
+  unsent = 0,
 ): Promise<CliError> {
   const { client, own } = await session.connect();
-  if (ids.length === 0) return interruptedError();
+  const rest = unsent === 0
+    ? ""
+    : `; ${count(unsent, "source")} ${unsent === 1 ? "was" : "were"} not sent`;
+  if (ids.length === 0) return interruptedError(`Interrupted${rest}.`);
   if (own === undefined) {
+    const all = ids.join(" ");
     return interruptedError(
       `Interrupted: ${
         ids.length === 1 ? "the job goes" : `${ids.length} jobs go`
-      } on in the server.`,
-      `carrel job watch ${ids[0]}`,
+      } on in the server${rest}.`,
+      `To watch: carrel job watch ${all}\nTo cancel: carrel job cancel ${all}`,
     );
   }
   const ended = AbortSignal.timeout(10_000);
@@ -88,12 +112,12 @@ export async function interruptJobs(
     for await (const _event of client.watchJob(id, { signal: ended }));
   }));
   const left = cancelled.filter((one) => one.status === "rejected").length;
-  return new CliError(
-    "interrupted",
+  return interruptedError(
     left === 0
-      ? `Interrupted: ${ids.length === 1 ? "the job is" : `${ids.length} jobs are`} cancelled.`
-      : `Interrupted: ${left} of ${ids.length} jobs could not be cancelled and go on at the next start.`,
-    { exit: EXIT.interrupted },
+      ? `Interrupted: ${
+        ids.length === 1 ? "the job is" : `${ids.length} jobs are`
+      } cancelled${rest}.`
+      : `Interrupted: ${left} of ${ids.length} jobs could not be cancelled and go on at the next start${rest}.`,
   );
 }
 

@@ -37,14 +37,14 @@ export function wantsColours(
   return terminal && !env("NO_COLOR") && env("TERM") !== "dumb";
 }
 
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
-/** Bytes as people read them, decimal units: `0 B`, `999 B`, `1.2 kB`, `34 MB`. */
+/** Bytes as people read them, in the units that limits are set in: `0 B`, `999 B`, `1.2 KiB`, `34 MiB`. */
 export function bytes(count: number): string {
   let value = count;
   let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= 1023.5 && unit < UNITS.length - 1) {
+    value /= 1024;
     unit++;
   }
   const digits = unit > 0 && value < 9.95 ? 1 : 0;
@@ -74,6 +74,11 @@ export function when(iso: string | null): string {
 /** `1 document`, `2 documents`. */
 export function count(n: number, word: string, plural = `${word}s`): string {
   return `${n} ${n === 1 ? word : plural}`;
+}
+
+/** A word as a shell takes it whole. */
+export function shellWord(word: string): string {
+  return /^[\w.:/@,=+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 export interface Column {

@@ -21,18 +21,22 @@ function bare(text: string): string {
 }
 
 Deno.test("bytes() and duration() read well at the edges of their units", () => {
-  assert.deepEqual([0, 999, 1000, 9949, 9951, 999_499, 999_500, 34e6, 5e12, 5e15].map(bytes), [
-    "0 B",
-    "999 B",
-    "1.0 kB",
-    "9.9 kB",
-    "10 kB",
-    "999 kB",
-    "1.0 MB",
-    "34 MB",
-    "5.0 TB",
-    "5000 TB",
-  ]);
+  assert.deepEqual(
+    [0, 999, 1023, 1024, 10_188, 10_190, 2 ** 20 - 513, 2 ** 20 - 512, 512 * 2 ** 20, 5 * 2 ** 50]
+      .map(bytes),
+    [
+      "0 B",
+      "999 B",
+      "1023 B",
+      "1.0 KiB",
+      "9.9 KiB",
+      "10 KiB",
+      "1023 KiB",
+      "1.0 MiB",
+      "512 MiB",
+      "5120 TiB",
+    ],
+  );
   assert.deepEqual([-5, 0.2, 12.4, 999, 1400, 59_900, 59_990, 125_000, 12_000_000].map(duration), [
     "0.0 ms",
     "0.2 ms",

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import type { Builder } from "./args.ts";
 import type { Io } from "./io.ts";
-import { EXIT, type ExitCode } from "./errors.ts";
+import { EXIT, type ExitCode, usageError } from "./errors.ts";
 import { createStyle, wantsColours } from "./format.ts";
 import { type GlobalOptions, report, withSession } from "./session.ts";
 import { addContent } from "./commands/content.ts";
@@ -31,6 +31,28 @@ Environment:
   NO_COLOR       no colours
 
 A command talks to the server that runs on the data folder; if none does, it is one itself for as long as it needs.`;
+
+/**
+ * Throws a usage error for an argument or option that is there and empty, such as an unset variable of a script:
+ * as a path it would be the folder that one is in, as an id the list of all things.
+ */
+function refuseEmpty(command: Command, args: readonly unknown[], options: object): void {
+  const refuse = (what: string) => {
+    throw usageError(`Cannot run "carrel ${pathOf(command)}": ${what} is empty.`);
+  };
+  command.registeredArguments.forEach((argument, i) => {
+    if ([args[i]].flat().includes("")) refuse(`<${argument.name()}>`);
+  });
+  for (const [name, value] of Object.entries(options)) {
+    if (value === "") refuse(`--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+  }
+}
+
+/** The words of a command: `job list`. */
+function pathOf(command: Command): string {
+  const above = command.parent;
+  return above?.parent ? `${pathOf(above)} ${command.name()}` : command.name();
+}
 
 /** Builds the program; `done` is told each action's exit code. */
 export function buildProgram(io: Io, version: string, done: (exit: ExitCode) => void): Command {
@@ -66,7 +88,10 @@ export function buildProgram(io: Io, version: string, done: (exit: ExitCode) => 
         await withSession(
           io,
           options as GlobalOptions,
-          (session) => handler(session, options as never, ...args as never),
+          (session) => {
+            refuseEmpty(command, args, options);
+            return handler(session, options as never, ...args as never);
+          },
         ),
       );
     },

@@ -69,6 +69,10 @@ Deno.test("carrel talks to the host that runs on the data folder", async () => {
   const stuck = await carrel(["job", "list", "--data", t.folder], held);
   assert.equal(stuck.exit, EXIT.unreachable);
   assert.match(stuck.err, /another process holds it and does not answer\. \(locked\)/);
+  const silent = { pid: 4711, url: "http://127.0.0.1:9", port: 9, token: TOKEN, started: "now" };
+  await Deno.writeTextFile(join(t.folder, "host.json"), JSON.stringify(silent));
+  const hangs = await carrel(["job", "list", "--data", t.folder], held);
+  assert.match(hangs.err, /process 4711 \(http:\/\/127\.0\.0\.1:9\).*kill 4711/);
 });
 
 Deno.test("carrel meets a host that starts at the same moment", async () => {
@@ -104,4 +108,60 @@ Deno.test("carrel --url wants an address, a token that is good, and a server the
     (await carrel(["job", "list", "--url", "http://127.0.0.1:9"])).exit,
     EXIT.unreachable,
   );
+});
+
+Deno.test("carrel refuses arguments and options that are empty", async () => {
+  for (
+    const args of [
+      ["import", ""],
+      ["import", "a.md", ""],
+      ["search", ""],
+      ["search", " ", ""],
+      ["search", "  "],
+      ["provenance", ""],
+      ["job", "cancel", ""],
+      ["content", "delete", ""],
+      ["job", "list", "--data", ""],
+      ["job", "list", "--url", ""],
+      ["export", "x", "-o", ""],
+    ]
+  ) {
+    const { exit, err } = await carrel(args, { startHost: () => assert.fail("no host is needed") });
+    assert.equal(exit, EXIT.usage, args.join(" "));
+    assert.match(err, /^✗ Cannot .*\.\n/, args.join(" "));
+  }
+  assert.match((await carrel(["job", "list", "--data", ""])).err, /"carrel job list": --data is/);
+  const token = await carrel(["job", "list", "--token-file", "", "--json"]);
+  assert.equal(JSON.parse(token.out).error.code, "usage");
+});
+
+Deno.test("carrel lists the values when one of an option is not known", async () => {
+  for (
+    const [args, wanted] of [
+      [["search", "x", "--type", "web"], /webpage, document, academic_paper/],
+      [["content", "list", "--type", "web"], /webpage, document/],
+      [["job", "list", "--status", "done"], /queued, running/],
+      [["plugin", "list", "--kind", "importer"], /import, export/],
+    ] as const
+  ) {
+    const { exit, err } = await carrel([...args]);
+    assert.equal(exit, EXIT.usage);
+    assert.match(err, wanted);
+  }
+});
+
+Deno.test("carrel shows the first token even when it is told to be quiet", async () => {
+  await using t = await setup();
+  const own = ownHost(t.host, "carrel_first");
+  for (const flag of ["--quiet", "--json"]) {
+    const { err } = await carrel(["content", "list", flag, "--data", t.folder], own);
+    assert.match(err, /carrel_first/);
+  }
+});
+
+Deno.test("carrel says so when the data folder is a file", async () => {
+  await using t = await setup();
+  const { exit, err } = await carrel(["job", "list", "--data", join(t.folder, "a.md")]);
+  assert.equal(exit, EXIT.failed);
+  assert.match(err, /as the data folder: it is a file.*\(data_folder\)\n  → .*--data FOLDER/);
 });

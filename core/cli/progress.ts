@@ -6,7 +6,15 @@ import type { Sink } from "./io.ts";
 import { duration, type Style } from "./format.ts";
 import { clean, cut, fit, widthOf } from "./width.ts";
 
-export type Outcome = "completed" | "failed" | "cancelled";
+/** How the watching of a piece of work ends; the work itself goes on after `queued` and `left`. */
+export type Outcome =
+  | "completed"
+  | "unchanged"
+  | "queued"
+  | "skipped"
+  | "left"
+  | "failed"
+  | "cancelled";
 
 /** What is known of one piece of work. */
 export interface Progress {
@@ -68,8 +76,23 @@ export function barOf(percent: number, columns: number): { full: string; empty: 
   return { full, empty: "░".repeat(columns - widthOf(full)) };
 }
 
-const MARKS = { completed: "✓", failed: "✗", cancelled: "–" } as const;
-const WORDS = { completed: "done", failed: "failed", cancelled: "cancelled" } as const;
+interface End {
+  readonly mark: string;
+  readonly word: string;
+  readonly paint: "green" | "cyan" | "yellow" | "red";
+  /** Whether the work has run, so that the time that it took is worth a word. */
+  readonly ran: boolean;
+}
+
+const ENDS: Readonly<Record<Outcome, End>> = {
+  completed: { mark: "✓", word: "done", paint: "green", ran: true },
+  unchanged: { mark: "✓", word: "unchanged", paint: "green", ran: true },
+  queued: { mark: "·", word: "queued", paint: "cyan", ran: false },
+  skipped: { mark: "–", word: "left out", paint: "yellow", ran: false },
+  left: { mark: "·", word: "goes on", paint: "cyan", ran: false },
+  failed: { mark: "✗", word: "failed", paint: "red", ran: true },
+  cancelled: { mark: "–", word: "cancelled", paint: "yellow", ran: true },
+};
 
 export function createBoard(options: BoardOptions): ProgressBoard {
   const { sink, style } = options;
@@ -87,12 +110,11 @@ export function createBoard(options: BoardOptions): ProgressBoard {
     const fixed = 2 + nameRoom + 2 + 4 + 2 + STAGE + 2 + TIME;
     const bar = Math.max(0, Math.min(BAR, columns - fixed - 2));
     const percent = Math.round(Math.max(0, Math.min(100, row.progress.percent)));
-    const paint = ended === undefined
-      ? style.cyan
-      : { completed: style.green, failed: style.red, cancelled: style.yellow }[ended.outcome];
-    const mark = ended === undefined ? " " : paint(MARKS[ended.outcome]);
+    const end = ended && ENDS[ended.outcome];
+    const paint = style[end?.paint ?? "cyan"];
+    const mark = end === undefined ? " " : paint(end.mark);
     const { full, empty } = barOf(percent, bar);
-    const stage = ended === undefined ? row.progress.stage : WORDS[ended.outcome];
+    const stage = end?.word ?? row.progress.stage;
     const message = ended === undefined ? row.progress.message ?? "" : ended.message;
     const room = columns - fixed - (bar > 0 ? bar + 2 : 0) - 2;
     return [
@@ -149,14 +171,15 @@ export function createBoard(options: BoardOptions): ProgressBoard {
     const { stage, percent, message } = row.progress;
     const end = row.ended;
     const words = end
-      ? `${WORDS[end.outcome]} after ${duration(end.at - row.started)}`
+      ? ENDS[end.outcome].word +
+        (ENDS[end.outcome].ran ? ` after ${duration(end.at - row.started)}` : "")
       : `${stage} ${Math.round(percent)}%`;
     const more = end ? end.message : message ?? "";
     // A change of the percentage alone is no news.
     const news = end ? "end" : `${stage}\n${more}`;
     if (news === row.said) return;
     row.said = news;
-    const mark = end ? MARKS[end.outcome] : "·";
+    const mark = end ? ENDS[end.outcome].mark : "·";
     sink.write(`${indent}${mark} ${row.name}: ${words}${more === "" ? "" : ` — ${more}`}\n`);
   }
 
@@ -187,7 +210,9 @@ export function createBoard(options: BoardOptions): ProgressBoard {
         end(outcome, message = "") {
           if (row.ended) return;
           row.ended = { outcome, message: clean(message), at: options.now() };
-          if (outcome === "completed") row.progress = { ...row.progress, percent: 100 };
+          if (outcome === "completed" || outcome === "unchanged") {
+            row.progress = { ...row.progress, percent: 100 };
+          }
           changed(row);
         },
       };

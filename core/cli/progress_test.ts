@@ -139,3 +139,20 @@ Deno.test("createBoard() shows the time running when nothing else changes, until
   await twice.promise;
   b.close();
 });
+
+Deno.test("createBoard() tells work that goes on from work that was done or cancelled", () => {
+  const outcomes = ["unchanged", "queued", "skipped", "left", "cancelled"] as const;
+  const words = ["✓ a: unchanged after 0.0 ms", "· a: queued", "– a: left out", "· a: goes on"];
+  for (const live of [false, true]) {
+    const b = board(live);
+    for (const outcome of outcomes) b.add("a").end(outcome);
+    b.close();
+    if (live) assert.match(b.screen()[3]!, /^· a .* goes on /);
+    else {
+      assert.deepEqual(b.written().trimEnd().split("\n"), [
+        ...words,
+        "– a: cancelled after 0.0 ms",
+      ]);
+    }
+  }
+});

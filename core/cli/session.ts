@@ -21,7 +21,7 @@ export interface Session {
   readonly global: GlobalOptions;
   readonly json: boolean;
   readonly style: Style;
-  /** Columns to fill on standard output. */
+  /** Columns to fill on standard output: those of the terminal; without one, nothing is cut or wrapped. */
   readonly width: number;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
@@ -62,7 +62,7 @@ export async function withSession(
     global,
     json,
     style,
-    width: io.terminal.out ? Math.max(40, io.size().columns) : 100,
+    width: io.terminal.out ? Math.max(40, io.size().columns) : Infinity,
     signal: interrupt.signal,
     print(line = "") {
       if (!json) io.out.write(line + "\n");
@@ -78,8 +78,9 @@ export async function withSession(
     },
     connect() {
       connection ??= connect(io, { ...global, signal: interrupt.signal }).then((made) => {
+        // Even with --quiet and --json: it is shown this once.
         if (made.own?.adminToken !== undefined) {
-          session.note(firstToken(made.own.adminToken, errStyle));
+          io.err.write(firstToken(made.own.adminToken, errStyle) + "\n");
         }
         return made;
       });
@@ -137,7 +138,7 @@ export function report(
   }
   const code = said.code === "interrupted" || said.code === "usage" ? "" : ` (${said.code})`;
   io.err.write(`${style.red("✗")} ${clean(said.message)}${style.dim(clean(code))}\n`);
-  if (said.hint !== undefined) io.err.write(style.dim("  → ") + said.hint + "\n");
+  for (const hint of said.hint?.split("\n") ?? []) io.err.write(`${style.dim("  →")} ${hint}\n`);
   return said.exit;
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { expandSources, mediaTypeOf } from "./sources.ts";
+import { EXIT } from "./errors.ts";
+import { type BadSource, expandSources, mediaTypeOf, unreadable } from "./sources.ts";
 
 async function withFolder(files: string[], work: (folder: string) => Promise<void>) {
   const folder = await Deno.makeTempDir();
@@ -69,15 +70,51 @@ Deno.test("expandSources() expands patterns that the shell left alone", async ()
 Deno.test("expandSources() says what is wrong when nothing is there", async () => {
   await withFolder(["file"], async (cwd) => {
     await Deno.mkdir(join(cwd, "hollow"));
-    await assert.rejects(expandSources(["missing.md"], { cwd }), { code: "file_not_found" });
-    await assert.rejects(expandSources(["file/below"], { cwd }), { code: "file_not_found" });
-    await assert.rejects(expandSources(["hollow"], { cwd }), { message: /no file in it/ });
-    await assert.rejects(expandSources(["*.pdf"], { cwd }), { message: /no file in it/ });
-    await assert.rejects(expandSources(["a\0b"], { cwd }), { code: "file_unreadable" });
+    const words = ["missing.md", "file/below", "hollow", "*.pdf", "none/*.pdf", "a\0b", "file"];
+    const sources = await expandSources(words, { cwd });
+    assert.deepEqual(
+      sources.map((source) =>
+        source.kind === "bad" ? [source.name, source.error.code] : source.kind
+      ),
+      [
+        ["missing.md", "file_not_found"],
+        ["file/below", "file_not_found"],
+        ["hollow", "file_not_found"],
+        ["*.pdf", "file_not_found"],
+        ["none/*.pdf", "file_not_found"],
+        ["a\0b", "file_unreadable"],
+        "file",
+      ],
+    );
+    const [missing, , hollow] = sources as BadSource[];
+    assert.match(missing!.error.hint!, new RegExp(`looked for at ${cwd}/missing\\.md`));
+    assert.match(hollow!.error.message, /no file in it/);
+    await assert.rejects(expandSources(["file", ""], { cwd }), { exit: EXIT.usage });
   });
 });
 
 Deno.test("mediaTypeOf() knows the usual endings and no other", () => {
   assert.equal(mediaTypeOf("A.PDF"), "application/pdf");
   assert.equal(mediaTypeOf("a.tar.gz"), undefined);
+});
+
+Deno.test("expandSources() asks whether an address was meant when a name looks like one", async () => {
+  await withFolder([], async (cwd) => {
+    const hints = async (...words: string[]) =>
+      (await expandSources(words, { cwd }) as BadSource[]).map(({ error }) => error.hint);
+    assert.deepEqual(await hints("example.com", "www.example.co.uk/a?b", "localhost:8080/x"), [
+      "Did you mean https://example.com?",
+      "Did you mean https://www.example.co.uk/a?b?",
+      "Did you mean http://localhost:8080/x?",
+    ]);
+    for (const hint of await hints("notes.md", "data.xyz123", "a/b.html", "plain")) {
+      assert.match(hint!, /^It was looked for at \//);
+    }
+  });
+});
+
+Deno.test("unreadable() says in words why a file cannot be read", () => {
+  assert.match(unreadable("a", new Deno.errors.PermissionDenied("os")).message, /you may not read/);
+  assert.match(unreadable("a", new Deno.errors.NotFound("os")).message, /no longer there/);
+  assert.equal(unreadable("a", new Error("odd")).message, 'Cannot read "a": odd.');
 });

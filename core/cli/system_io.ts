@@ -1,5 +1,6 @@
 /** The terminal, the process and the host of this machine, as commands see them. */
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
+import { PROGRAM_DIR } from "../assets.ts";
 import type { RunningHost, StartOptions } from "./host_contract.ts";
 import type { DataLock, Io, Sink } from "./io.ts";
 
@@ -96,6 +97,18 @@ export function twice(now: () => number, first: () => void, again: () => void): 
   };
 }
 
+/**
+ * The folder that the person is in, which relative paths are relative to. `deno task` moves to the folder of
+ * the project first, and says in `INIT_CWD` where it was called.
+ */
+export function callerFolder(
+  cwd: string,
+  initCwd: string | undefined,
+  programDir: string = Deno.realPathSync(PROGRAM_DIR),
+): string {
+  return cwd === programDir && initCwd && isAbsolute(initCwd) ? initCwd : cwd;
+}
+
 /** The real thing. `startHost` is handed in, so that a command that needs no host of its own loads none. */
 export function systemIo(startHost: (options: StartOptions) => Promise<RunningHost>): Io {
   const handlers = new Set<() => void>();
@@ -124,7 +137,7 @@ export function systemIo(startHost: (options: StartOptions) => Promise<RunningHo
     },
     env: (name) => Deno.env.get(name),
     os: Deno.build.os,
-    cwd: Deno.cwd(),
+    cwd: callerFolder(Deno.cwd(), Deno.env.get("INIT_CWD")),
     async ask(question) {
       err.write(question);
       return await readLine();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { lineReader, syncSink, systemIo, tryDataLock, twice } from "./system_io.ts";
+import { callerFolder, lineReader, syncSink, systemIo, tryDataLock, twice } from "./system_io.ts";
 
 Deno.test("syncSink() writes all when a write takes only a part, and waits for a full pipe", () => {
   let got = "";
@@ -90,4 +90,11 @@ Deno.test("twice() takes signals that come together for one, and a later one for
   time += 2000;
   signal();
   assert.deepEqual(calls, ["first", "again"]);
+});
+
+Deno.test("callerFolder() is where deno task was called, when that moved to the program's folder", () => {
+  assert.equal(callerFolder("/carrel", "/home/a", "/carrel"), "/home/a");
+  assert.equal(callerFolder("/home/a", "/home/b", "/carrel"), "/home/a");
+  assert.equal(callerFolder("/carrel", undefined, "/carrel"), "/carrel");
+  assert.equal(callerFolder("/carrel", "relative", "/carrel"), "/carrel");
 });

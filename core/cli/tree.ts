@@ -1,6 +1,7 @@
 /** Draws a lineage as a tree: the thing on top, below each node what it was made by, of or with. */
 import type { GenealogyJson } from "../http/schemas.ts";
 import type { Style } from "./format.ts";
+import { when } from "./format.ts";
 import { clean, cut, widthOf } from "./width.ts";
 
 export interface TreeOptions {
@@ -11,6 +12,8 @@ export interface TreeOptions {
   readonly depth?: number | undefined;
   /** Leaves out the kinds of edges that are not wanted. */
   readonly follow?: ((edge: GenealogyJson["edges"][number]) => boolean) | undefined;
+  /** Ids of what was deleted softly: it is still known by its name, and no longer there. */
+  readonly deleted?: ReadonlySet<string> | undefined;
   /** Where the drawing begins. @default the genealogy's root */
   readonly from?: string | undefined;
 }
@@ -56,20 +59,41 @@ function rankOf(type: string): number {
   return rank < 0 ? RANK.length : rank;
 }
 
+/** Columns of a label that a part's whole id must leave. */
+const LEAST_LABEL = 24;
+
 type Node = GenealogyJson["nodes"][number];
+
+/** What is left of a thing that was deleted for good. */
+const TOMBSTONE = "Tombstone";
 
 /** What a node is: a part says its kind itself. */
 function typeOf(node: Node): string {
+  if (node.type === TOMBSTONE) return "Deleted";
   const { kind } = node.properties;
   return node.type === "Part" && typeof kind === "string" && kind !== ""
     ? kind[0]!.toUpperCase() + kind.slice(1)
     : node.type;
 }
 
-/** What tells a node from others of the same name: an address, a digest, a place in a file. */
+/** What a node is called; of what was deleted, only the id is left. */
+function labelOf(node: Node): string {
+  if (node.type !== TOMBSTONE) return node.label;
+  const { deleted } = node.properties;
+  return typeof deleted === "string" ? `${node.id} on ${when(deleted)}` : node.id;
+}
+
+/** The id of a part, `artifact_…#chapter-1`: what `carrel provenance` takes. */
+function partId(node: Node | undefined): string {
+  return node?.type === "Part" && node.id.includes("#") ? node.id : "";
+}
+
+/** What tells a node from others of the same name: an address, a file's name, a digest, a place in a file. */
 function detailOf(node: Node): string {
-  const { url, digest, location } = node.properties;
+  const { url, filename, digest, location } = node.properties;
+  if (node.type === TOMBSTONE) return "";
   if (typeof location === "string") return location;
+  if (typeof filename === "string") return filename;
   if (typeof url === "string") return url.replace(/^upload:([0-9a-f]{12})[0-9a-f]*$/, "sha256 $1…");
   if (typeof digest === "string") return `sha256 ${digest.slice(0, 12)}…`;
   return node.type === "Job" ? node.id : "";
@@ -100,18 +124,29 @@ export function drawTree(genealogy: GenealogyJson, options: TreeOptions): string
   ) => {
     const node = nodes.get(id);
     const type = clean(node === undefined ? "" : typeOf(node));
-    const label = clean(node?.label ?? id);
+    const label = clean(node === undefined ? id : labelOf(node));
     const children = [...below.get(id) ?? []].sort((a, b) => rankOf(a.type) - rankOf(b.type));
     const again = drawn.has(id) && children.length > 0;
-    const tail = (claim && `claimed by ${claim}`) + (again ? `${claim && ", "}see above` : "");
+    const tail = [
+      ...(options.deleted?.has(id) ? ["deleted"] : []),
+      ...(claim ? [`claimed by ${claim}`] : []),
+      ...(again ? ["see above"] : []),
+    ].join(", ");
     const note = tail === "" ? "" : `  (${tail})`;
     const before = widthOf(lead) + (words ? widthOf(words) + 1 : 0) +
       (type ? widthOf(type) + 1 : 0);
     const room = Math.max(12, options.width - before - widthOf(note));
-    const shown = cut(label, room);
+    // An id is for copying: it is whole, or it is short and whole.
+    const whole = clean(partId(node));
+    const part = widthOf(whole) + 2 + LEAST_LABEL <= room ? whole : whole.replace(/^.*(?=#)/, "");
+    const shown = cut(label, part === "" ? room : Math.max(12, room - widthOf(part) - 2));
     // The detail stands only where it does not crowd out the label.
     const left = room - widthOf(shown) - 2;
-    const detail = node === undefined || left < 16 ? "" : cut(clean(detailOf(node)), left);
+    const detail = part !== ""
+      ? part
+      : node === undefined || left < 16
+      ? ""
+      : cut(clean(detailOf(node)), left);
     lines.push(
       style.dim(lead) + (words ? style.dim(words) + " " : "") +
         (type ? style.cyan(type) + " " : "") + shown +

@@ -107,3 +107,27 @@ Deno.test("drawTree() puts parts before sources and makers, and tells nodes apar
   graph.nodes[3]!.properties = { url: `upload:${"ab".repeat(32)}` };
   assert.match(drawTree(graph, { style, width: 80 })[2]!, /sha256 abababababab…$/);
 });
+
+Deno.test("drawTree() says what was deleted, and shows the id of a part whole or short", () => {
+  const graph = genealogy([
+    ["book", "HAS_PART", "artifact_01J0000000000000000000000#chapter-1"],
+    ["book", "GENERATED_FROM", "content_1"],
+    ["book", "GENERATED_FROM", "content_2"],
+  ]);
+  graph.nodes[1] = { ...graph.nodes[1]!, type: "Part", label: "A chapter of some length" };
+  graph.nodes[2] = {
+    id: "content_1",
+    type: "Tombstone",
+    label: "(deleted)",
+    properties: { deleted: "2026-03-04T05:06:07.890Z" },
+  };
+  const draw = (width: number) =>
+    drawTree(graph, { style, width, deleted: new Set(["content_2"]) });
+  assert.deepEqual(draw(100), [
+    "Chunk the book",
+    "├─ has Part A chapter of some length  artifact_01J0000000000000000000000#chapter-1",
+    "├─ from Deleted content_1 on 2026-03-04 05:06",
+    "└─ from Chunk the content_2  (deleted)",
+  ]);
+  assert.equal(draw(60)[1], "├─ has Part A chapter of some length  #chapter-1");
+});

@@ -30,7 +30,7 @@ export interface HttpOptions {
   readonly checkHost?: boolean | undefined;
   /** More names, without port, that requests may be addressed to. @default [] */
   readonly extraHosts?: readonly string[] | undefined;
-  /** Failed log-ins that one address may have in a minute. @default 20 */
+  /** Unknown tokens that one address may show in a minute before it is told to wait. @default 20 */
   readonly maxAuthFailures?: number | undefined;
   /** Event streams (SSE and WebSocket) at once. @default 500 */
   readonly maxStreams?: number | undefined;

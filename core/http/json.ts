@@ -153,6 +153,7 @@ export function attributionJson(report: AttributionReport): AttributionJson {
         })),
       })),
     })),
+    truncated: report.truncated,
   };
 }
 

@@ -3,6 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import { PluginError } from "../../sdk/errors.ts";
 import { SandboxError } from "../../sandbox/types.ts";
 import { CarrelError, type ErrorCode, isErrorCode } from "../errors.ts";
+import { asStorageError } from "../stores/storage_full.ts";
 import type { ProblemJson } from "./schemas.ts";
 
 /** A failure that carries headers beside its code, for example `Allow` with `method_not_allowed`. */
@@ -18,7 +19,9 @@ export class HttpError extends CarrelError {
 }
 
 /** The failure as one that a user may see. `expected` is false for what nobody foresaw: it shows as `internal`. */
-export function toCarrelError(error: unknown): { error: CarrelError; expected: boolean } {
+export function toCarrelError(thrown: unknown): { error: CarrelError; expected: boolean } {
+  // What the stores have not named: a spooled upload, for one.
+  const error = asStorageError(thrown);
   if (error instanceof CarrelError) return { error, expected: true };
   if (error instanceof PluginError || error instanceof SandboxError) {
     const code = isErrorCode(error.code) ? error.code : "plugin_error";

@@ -16,6 +16,7 @@ Deno.test("toCarrelError() keeps what a user may see and hides the rest", () => 
     [new HTTPException(415), "unsupported_media_type", true],
     [new HTTPException(500, { message: "secret" }), "internal", false],
     [new Error("secret"), "internal", false],
+    [Object.assign(new Error("secret"), { code: "ENOSPC" }), "storage_full", true],
     ["secret", "internal", false],
     [undefined, "internal", false],
   ];

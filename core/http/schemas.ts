@@ -4,9 +4,33 @@
  */
 import { z } from "@hono/zod-openapi";
 import { JOB_STATUSES, STAGES } from "../jobs/job.ts";
+import { boundProblem } from "../json_schema/bounds.ts";
 import { ROLES } from "../library/library.ts";
 
 const plain = z.record(z.string(), z.unknown());
+
+/** A JSON object of a request, bounded: what is stored is read, copied and sent again. */
+const bounded = (maxChars: number) =>
+  plain.superRefine((value, ctx) => {
+    const wrong = boundProblem(value, { maxDepth: 16, maxChars });
+    if (wrong !== undefined) ctx.addIssue({ code: "custom", message: `expected less: ${wrong}` });
+  }).openapi({
+    description: `A JSON object, at most 16 levels deep and ${maxChars} characters long`,
+  });
+
+/** What people say of a content; kept with it. */
+export const metadataSchema = bounded(64 * 1024);
+
+/** No control characters, and none that turn the direction of what stands around them. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
+
+/** A collection's name. */
+export const collectionSchema = z.string().min(1).max(200).refine(
+  (name) => !UNPRINTABLE.test(name) && name.trim() === name,
+  { error: "expected a name of printable characters, without spaces around it" },
+);
+
+const pluginId = z.string().max(200);
 
 /** RFC 9457 problem document. */
 export const problemSchema = z.object({
@@ -109,20 +133,22 @@ export const artifactSchema = z.object({
 export const importRequestSchema = z.object({
   url: z.string().max(8192).optional(),
   urls: z.array(z.string().max(8192)).max(100).optional(),
-  plugin: z.string().optional(),
+  plugin: pluginId.optional(),
   priority: z.number().int().min(1).max(10).optional(),
-  collection: z.string().optional(),
-  metadata: plain.optional(),
+  collection: collectionSchema.optional(),
+  metadata: metadataSchema.optional(),
 }).strict().openapi("ImportRequest");
 
 export const exportRequestSchema = z.object({
-  source_ids: z.array(z.string()).min(1).max(1000),
-  format: z.string().default("ebook"),
-  plugin: z.string().optional(),
-  parameters: plain.optional(),
+  source_ids: z.array(z.string().max(200)).min(1).max(1000),
+  format: z.string().max(200).default("ebook"),
+  plugin: pluginId.optional(),
+  parameters: bounded(256 * 1024).optional(),
   priority: z.number().int().min(1).max(10).optional(),
-  provenance: z.object({ version_of: z.string().optional(), reason: z.string().optional() })
-    .optional(),
+  provenance: z.object({
+    version_of: z.string().max(200).optional(),
+    reason: z.string().max(2000).optional(),
+  }).optional(),
 }).strict().openapi("ExportRequest");
 
 /**
@@ -185,6 +211,7 @@ export const attributionSchema = z.object({
       })),
     })),
   })),
+  truncated: z.boolean(),
 }).openapi("Attribution");
 
 export const permissionSchema = z.object({

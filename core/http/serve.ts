@@ -28,6 +28,11 @@ export interface Servable {
 /**
  * Serves the app. Give the app the same signal, so that its event streams end too. Throws `conflict` if the
  * port is taken, `unavailable` if the address cannot be listened on.
+ *
+ * Not bounded: how long a client may take over the head of its request. `Deno.serve` has no option for it, and the
+ * app sees a request only once its head is whole. A client that stops half-way keeps one connection, until the
+ * shutdown; its cost is a file descriptor and some kilobytes. Where strangers can reach the port, put a proxy in
+ * front that times heads out.
  */
 export async function serveHttp(app: Servable, options: ServeOptions): Promise<Served> {
   const hostname = options.hostname ?? "127.0.0.1";

@@ -13,7 +13,7 @@ import {
   report,
   retryLater,
 } from "./attempt_store.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import { CHECKPOINT_TYPE, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Clock } from "./clock.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { Hub } from "./hub.ts";
@@ -182,8 +182,6 @@ export function startAttempt(
   call(handler, run).then((value) => settle({ value }), (thrown) => settle({ thrown }));
   return attempt;
 }
-
-const CHECKPOINT_TYPE = "application/vnd.carrel.checkpoint";
 
 async function call(handler: JobHandler | undefined, run: JobRun): Promise<unknown> {
   if (handler === undefined) {

@@ -6,6 +6,9 @@
 const MAGIC = 0x434b5031;
 const PREFIX = 8;
 
+/** The media type of such a blob. */
+export const CHECKPOINT_TYPE = "application/vnd.carrel.checkpoint";
+
 interface Header {
   /** Absent for `undefined`. */
   readonly value?: unknown;
@@ -72,6 +75,9 @@ function pack(value: unknown, parts: Uint8Array[], depth: number): unknown {
   }
   if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
     throw new TypeError(`Cannot store the checkpoint: a ${typeof value} is not plain`);
+  }
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new TypeError(`Cannot store the checkpoint: ${value} is not plain`);
   }
   return value;
 }

@@ -26,7 +26,11 @@ Deno.test("decodeCheckpoint() brings back undefined, null and bare bytes", () =>
 Deno.test("encodeCheckpoint() refuses what would come back as something else", () => {
   const cycle: unknown[] = [];
   cycle.push(cycle);
-  for (const value of [new Date(), new Map(), () => 1, 1n, { deep: new Float32Array(2) }, cycle]) {
+  for (
+    const value of [new Date(), new Map(), () => 1, 1n, NaN, -Infinity, {
+      deep: new Float32Array(2),
+    }, cycle]
+  ) {
     assert.throws(() => encodeCheckpoint({ value }), TypeError);
   }
 });

@@ -163,8 +163,8 @@ export function createJobs(options: CreateJobsOptions): JobEngine {
   };
 }
 
-function noteNew(loop: DispatchLoop, { job, event }: Added): void {
-  if (event === undefined) return;
+function noteNew(loop: DispatchLoop, { job, event, raised }: Added): void {
+  if (event === undefined && !raised) return;
   const atMs = dueAt(job);
   if (atMs === undefined) loop.onReady(rankedOf(job));
   else loop.onDueAt(atMs);

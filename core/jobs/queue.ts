@@ -1,6 +1,6 @@
 /**
  * The queue port: moves work to a dispatcher. It carries wake-ups, not truth: which job runs next, and
- * for whom, is decided by the claim on the job rows (`store.ts`), so that a lost, late or doubled
+ * for whom, is decided by the claim on the job rows (`claim.ts`), so that a lost, late or doubled
  * wake-up does no harm.
  */
 export interface Queue extends AsyncDisposable {

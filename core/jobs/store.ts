@@ -13,7 +13,17 @@ import {
   type StageName,
 } from "./job.ts";
 import type { JobFilter, Page } from "./jobs.ts";
-import { type EventColumns, type JobRow, type NewJobRow, newRow, toEvent, toJob } from "./row.ts";
+import { HELD_STATUSES } from "./states.ts";
+import {
+  DEFAULT_PRIORITY,
+  type EventColumns,
+  type JobRow,
+  type NewJobRow,
+  newRow,
+  rankOf,
+  toEvent,
+  toJob,
+} from "./row.ts";
 
 type Db = Kysely<Database>;
 
@@ -69,35 +79,51 @@ const rowById = prepared<{ id: string }, JobRow>((db, slot) =>
 export interface Added {
   readonly job: Job;
   readonly event: JobEvent | undefined;
+  /** Whether the one that stands for it is wanted sooner now. */
+  readonly raised: boolean;
 }
 
 /**
- * Adds a job, unless one of the same idempotency key, or equal work in flight, is there. Throws
- * `invalid_parameters`, and `cancelled` when its parent is.
+ * Adds a job, unless one of the same idempotency key, or equal work in flight, is there; the latter takes over
+ * a higher priority. Throws `invalid_parameters`, and `cancelled` when its parent is.
  */
 export async function addJob(tx: Tx, job: NewJob, nowMs: number): Promise<Added> {
-  const standing = await standIn(tx, job);
-  if (standing !== undefined) return { job: toJob(standing), event: undefined };
-  if (job.parent !== undefined) await checkParent(tx, job.parent);
+  const before = await sameRequest(tx, job);
+  if (before !== undefined) return { job: toJob(before), event: undefined, raised: false };
   const row = newRow(job, nowMs);
+  const standing = await equalWork(tx, job);
+  if (standing !== undefined) {
+    const raised = await raise(tx, standing, job.priority ?? DEFAULT_PRIORITY);
+    return { job: toJob(raised ?? standing), event: undefined, raised: raised !== undefined };
+  }
+  if (job.parent !== undefined) await checkParent(tx, job.parent);
   await insertRow(tx, row);
   const event = await writeEvent(tx, row as EventColumns, nowMs);
-  return { job: toJob(row as JobRow), event };
+  return { job: toJob(row as JobRow), event, raised: false };
 }
 
-async function standIn(tx: Tx, job: NewJob): Promise<JobRow | undefined> {
-  if (job.idempotencyKey !== undefined) {
-    const row = await tx.selectFrom("job").selectAll()
-      .where("user_id", "=", job.user).where("idempotency_key", "=", job.idempotencyKey)
-      .executeTakeFirst();
-    if (row !== undefined) return row;
-  }
+async function sameRequest(tx: Tx, job: NewJob): Promise<JobRow | undefined> {
+  if (job.idempotencyKey === undefined) return undefined;
+  return await tx.selectFrom("job").selectAll()
+    .where("user_id", "=", job.user).where("idempotency_key", "=", job.idempotencyKey)
+    .executeTakeFirst();
+}
+
+async function equalWork(tx: Tx, job: NewJob): Promise<JobRow | undefined> {
   if (job.flightKey === undefined) return undefined;
   return await tx.selectFrom("job").selectAll()
     .where("flight_key", "=", job.flightKey)
     // Spelled out, else the partial index is not used.
     .where("status", "not in", END_STATUSES.map((status) => sql.lit(status)))
     .executeTakeFirst();
+}
+
+/** Gives a job that waits its turn a higher priority; undefined when there is nothing to gain. */
+async function raise(tx: Tx, row: JobRow, priority: number): Promise<JobRow | undefined> {
+  const waits = !(HELD_STATUSES as readonly string[]).includes(row.status);
+  if (!waits || priority <= row.priority) return undefined;
+  return await tx.updateTable("job").set({ priority, rank: rankOf(priority, row.run_at_ms) })
+    .where("row", "=", row.row).returningAll().executeTakeFirstOrThrow();
 }
 
 async function checkParent(tx: Tx, parent: string): Promise<void> {

@@ -1,8 +1,9 @@
 /** Reads artifacts: rows to `Artifact`, one page of a list, one by id. */
-import type { Kysely, Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import { CarrelError } from "../errors.ts";
 import type { Page } from "../jobs/jobs.ts";
 import type { ArtifactTable, Database } from "../stores/sql.ts";
+import { checkCursor, onePage } from "./cursor.ts";
 import type { Artifact } from "./library.ts";
 
 interface FileJson {
@@ -34,17 +35,25 @@ function toArtifact(row: Selectable<ArtifactTable>): Artifact {
   };
 }
 
-/** Newest first; the cursor is the last id. */
+/** Characters that the columns without a small bound hold. */
+const SIZE = sql<number>`length(metadata_json) + length(parameters_json)
+  + length(files_json) + length(sources_json)`;
+
+/** Newest first; the cursor is the last id. Throws `bad_request` for another cursor. */
 export async function listArtifacts(
   db: Kysely<Database>,
   filter: { limit?: number | undefined; cursor?: string | undefined },
 ): Promise<Page<Artifact>> {
   const limit = Math.min(Math.max(filter.limit ?? 50, 1), 200);
-  let query = db.selectFrom("artifact").selectAll();
-  if (filter.cursor !== undefined) query = query.where("id", "<", filter.cursor);
+  let query = db.selectFrom("artifact").select(["id", SIZE.as("size")]);
+  if (filter.cursor !== undefined) {
+    query = query.where("id", "<", checkCursor("artifact", filter.cursor));
+  }
   const rows = await query.orderBy("id", "desc").limit(limit + 1).execute();
-  const items = rows.slice(0, limit).map(toArtifact);
-  return { items, cursor: rows.length > limit ? items.at(-1)?.id : undefined };
+  const { ids, next } = onePage(rows, limit);
+  const items = await db.selectFrom("artifact").selectAll().where("id", "in", ids)
+    .orderBy("id", "desc").execute();
+  return { items: items.map(toArtifact), cursor: next };
 }
 
 /** Throws `not_found`. */

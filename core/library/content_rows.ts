@@ -1,10 +1,11 @@
 /** Reads content: rows to `Content`, one page of a list, one by id. */
-import type { Kysely, Selectable } from "kysely";
+import { type Kysely, type Selectable, sql } from "kysely";
 import type { ContentType } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
 import type { Page } from "../jobs/jobs.ts";
 import type { ContentTable, Database, RevisionTable } from "../stores/sql.ts";
 import type { Content, ContentFilter, StoredFile } from "./library.ts";
+import { checkCursor, onePage } from "./cursor.ts";
 import { originalName } from "./layout.ts";
 
 type Db = Pick<Kysely<Database>, "selectFrom">;
@@ -35,6 +36,10 @@ type Row =
     | "warnings_json"
   >
   & { revision_id: string; revision_number: number; revision_created: string };
+
+/** Characters that the columns without a small bound hold. */
+const SIZE = sql<number>`length(content.metadata_json) + length(content.authors_json)
+  + length(revision.warnings_json) + coalesce(length(content.summary), 0)`;
 
 function toContent(row: Row): Content {
   return {
@@ -84,19 +89,27 @@ function select(db: Db) {
     .select(REVISION_COLUMNS);
 }
 
-/** Newest first; the cursor is the last id. */
+/** Newest first; the cursor is the last id. Throws `bad_request` for another cursor. */
 export async function listContent(db: Db, filter: ContentFilter): Promise<Page<Content>> {
   const limit = Math.min(Math.max(filter.limit ?? 50, 1), 200);
-  let query = select(db).where("content.status", "=", "ready");
+  // Sizes first: what plugins found may be large, and a page of it must not be.
+  let query = db.selectFrom("content")
+    .innerJoin("revision", "revision.id", "content.revision")
+    .select(["content.id", SIZE.as("size")])
+    .where("content.status", "=", "ready");
   if (filter.type !== undefined) query = query.where("content.type", "=", filter.type);
   if (filter.collection !== undefined) {
     query = query.where("content.collection", "=", filter.collection);
   }
   if (filter.url !== undefined) query = query.where("content.url", "=", filter.url);
-  if (filter.cursor !== undefined) query = query.where("content.id", "<", filter.cursor);
+  if (filter.cursor !== undefined) {
+    query = query.where("content.id", "<", checkCursor("content", filter.cursor));
+  }
   const rows = await query.orderBy("content.id", "desc").limit(limit + 1).execute();
-  const items = rows.slice(0, limit).map(toContent);
-  return { items, cursor: rows.length > limit ? items.at(-1)?.id : undefined };
+  const { ids, next } = onePage(rows, limit);
+  const items = await select(db).where("content.id", "in", ids)
+    .orderBy("content.id", "desc").execute();
+  return { items: items.map(toContent), cursor: next };
 }
 
 /** Those of the ids that are there and not deleted, in no order. */

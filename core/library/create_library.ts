@@ -1,5 +1,6 @@
 /** The use cases of the library, on top of the stores, the jobs and the plugins. */
 import { CarrelError } from "../errors.ts";
+import { cleanText } from "../plain_json.ts";
 import { checkAgainst } from "../json_schema.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Network } from "../network/private.ts";
@@ -14,6 +15,7 @@ import { contentByIds, getContent, listContent } from "./content_rows.ts";
 import { deleteContent } from "./delete.ts";
 import type { ExportJobInput } from "./export_pipeline.ts";
 import type { ImportInput } from "./import_input.ts";
+import { parseOverrides } from "./plugin_output.ts";
 import type {
   Actor,
   ExportOptions,
@@ -31,6 +33,11 @@ const readAll = async (stream: ReadableStream<Uint8Array>) =>
   new Uint8Array(
     await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer(),
   );
+
+/** The name of an uploaded file, as it can stand in a list, in one line and of bounded length. */
+const uploadName = (name: string) =>
+  name.toWellFormed().replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim().slice(0, 255).toWellFormed() ||
+  "upload";
 
 export function createLibrary(parts: {
   sql: SqlStore;
@@ -60,6 +67,14 @@ export function createLibrary(parts: {
     return plugin;
   }
 
+  /** What the request says of the content. Throws `invalid_parameters`. */
+  function fieldsOf({ collection, metadata }: ImportOptions) {
+    return {
+      collection: cleanText(collection ?? DEFAULT_COLLECTION),
+      metadata: metadata && parseOverrides(metadata),
+    };
+  }
+
   function addImport(plugin: Plugin, input: ImportInput, options: ImportOptions, actor: Actor) {
     return jobs.add({
       kind: "import",
@@ -86,38 +101,44 @@ export function createLibrary(parts: {
       const plugin = choose(options.plugin, plugins.matchUrl(source.url), "import", `"${url}"`);
       const input: ImportInput = {
         url: source.url,
-        collection: options.collection ?? DEFAULT_COLLECTION,
-        metadata: options.metadata,
+        ...fieldsOf(options),
         pinned: options.plugin !== undefined,
       };
       return await addImport(plugin, input, options, actor);
     },
 
-    async importUpload(upload: Upload, options, actor) {
-      const blob = await blobs.put("upload", upload.bytes, upload.mediaType);
-      if (blob.size === 0) {
-        throw new CarrelError("empty", `Cannot import "${upload.name}": the file is empty`);
+    async importUpload(given: Upload, options, actor) {
+      const fields = fieldsOf(options);
+      const upload = { ...given, name: uploadName(given.name) };
+      // A lease of this upload's own: it is let go once the job's row refers to the blob.
+      const owner = `upload:${crypto.randomUUID()}`;
+      try {
+        const blob = await blobs.put(owner, upload.bytes, upload.mediaType);
+        if (blob.size === 0) {
+          throw new CarrelError("empty", `Cannot import "${upload.name}": the file is empty`);
+        }
+        const head = await readAll(await blobs.open(blob.digest, { start: 0, end: SNIFF_BYTES }));
+        const mediaType = sniffMediaType(head, upload.mediaType, upload.name);
+        const able = plugins.matchMedia(mediaType, upload.name);
+        if (able.length === 0 && options.plugin === undefined) {
+          throw new CarrelError(
+            "unsupported_media_type",
+            `Cannot import "${upload.name}": no enabled plugin takes ${mediaType}`,
+            { details: { media_type: mediaType } },
+          );
+        }
+        const plugin = choose(options.plugin, able, "import", `"${upload.name}"`);
+        const url = `upload:${blob.digest}`;
+        const input: ImportInput = {
+          url,
+          upload: { ...blob, mediaType: upload.mediaType ?? mediaType, name: upload.name, url },
+          ...fields,
+          pinned: options.plugin !== undefined,
+        };
+        return await addImport(plugin, input, options, actor);
+      } finally {
+        await blobs.release(owner);
       }
-      const head = await readAll(await blobs.open(blob.digest, { start: 0, end: SNIFF_BYTES }));
-      const mediaType = sniffMediaType(head, upload.mediaType, upload.name);
-      const able = plugins.matchMedia(mediaType, upload.name);
-      if (able.length === 0 && options.plugin === undefined) {
-        throw new CarrelError(
-          "unsupported_media_type",
-          `Cannot import "${upload.name}": no enabled plugin takes ${mediaType}`,
-          { details: { media_type: mediaType } },
-        );
-      }
-      const plugin = choose(options.plugin, able, "import", `"${upload.name}"`);
-      const url = `upload:${blob.digest}`;
-      const input: ImportInput = {
-        url,
-        upload: { ...blob, mediaType: upload.mediaType ?? mediaType, name: upload.name, url },
-        collection: options.collection ?? DEFAULT_COLLECTION,
-        metadata: options.metadata,
-        pinned: options.plugin !== undefined,
-      };
-      return await addImport(plugin, input, options, actor);
     },
 
     async export(options: ExportOptions, actor) {
@@ -165,7 +186,12 @@ export function createLibrary(parts: {
     getContent: (id) => getContent(sql.db, id),
 
     async deleteContent(id, { hard }) {
-      await deleteContent(sql, id, hard);
+      const freed = await deleteContent(sql, id, hard);
+      // Those that other contents, artifacts or jobs refer to stay.
+      if (hard) {
+        await blobs.sweep({ only: freed, olderThanMs: 0 });
+        await sql.forgetText();
+      }
       events.emit("content.deleted", { content: id, hard });
     },
 

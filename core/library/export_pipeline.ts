@@ -16,7 +16,7 @@ import { CarrelError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { JobHandler, JobRun } from "../jobs/job.ts";
 import type { Plugins } from "../plugins/plugins.ts";
-import { lineageOf } from "../provenance/lineage.ts";
+import { lineageOf, mergeClaims } from "../provenance/lineage.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import type { Database, SqlStore } from "../stores/sql.ts";
 import type { StoredFile } from "./library.ts";
@@ -69,13 +69,7 @@ export function exportHandler(
     });
     const output = parseOutput(answer, plugin.id);
     const chunks = Object.fromEntries(sources.map((s) => [s.id, s.chunks.length]));
-    const stranger = output.attributions.find((a) => !Object.hasOwn(chunks, a.source));
-    if (stranger) {
-      throw new CarrelError(
-        "invalid_output",
-        `Cannot use what "${plugin.id}" returned from generate: it names "${stranger.source}", which is no source`,
-      );
-    }
+    checkClaims(output.attributions, sources, plugin.id);
     const files: StoredFile[] = [];
     for (const { name, mediaType, bytes } of output.files) {
       files.push({ name, mediaType, ...(await blobs.put(run.job.id, bytes, mediaType)) });
@@ -141,6 +135,38 @@ export function exportHandler(
   };
 }
 
+/** Passages that the claims of one output name, beside those of sources that are used whole. */
+const MAX_NAMED_PASSAGES = 200_000;
+
+/** Throws `invalid_output` for a claim on what is no source or no passage of it, and for too many. */
+export function checkClaims(
+  attributions: readonly Attribution[],
+  sources: readonly Pick<ExportSource, "id" | "chunks">[],
+  plugin: string,
+): void {
+  const refuse = (why: string) =>
+    new CarrelError(
+      "invalid_output",
+      `Cannot use what "${plugin}" returned from generate: ${why}`,
+    );
+  const passages = new Map(
+    sources.map(({ id, chunks }) => [id, new Set(chunks.map((chunk) => chunk.id))]),
+  );
+  let named = 0;
+  for (const { source, chunks } of mergeClaims(attributions)) {
+    const known = passages.get(source);
+    if (known === undefined) throw refuse(`it names "${source}", which is no source`);
+    const stranger = chunks.find((chunk) => !known.has(chunk));
+    if (stranger !== undefined) {
+      throw refuse(`it names "${stranger}", which is no passage of "${source}"`);
+    }
+    if (chunks.length < known.size) named += chunks.length;
+    if (named > MAX_NAMED_PASSAGES) {
+      throw refuse(`it names more than ${MAX_NAMED_PASSAGES} passages`);
+    }
+  }
+}
+
 /** One source at its pinned revision. Throws `source_missing` when it was deleted meanwhile. */
 async function readSource(
   db: Kysely<Database>,
@@ -153,6 +179,9 @@ async function readSource(
       "content.id",
       "content.type",
       "content.url",
+      "content.revision as current",
+      "content.title as current_title",
+      "content.metadata_json as current_metadata_json",
       "revision.original_name",
       "revision.title",
       "revision.metadata_json",
@@ -163,28 +192,36 @@ async function readSource(
     .where("content.status", "=", "ready")
     .where("revision.id", "=", source.revision)
     .executeTakeFirst();
-  if (row === undefined) {
-    throw new CarrelError(
+  const missing = () =>
+    new CarrelError(
       "source_missing",
       `Cannot export "${source.content}": the source was deleted`,
       { details: { source: source.content } },
     );
-  }
+  if (row === undefined) throw missing();
+  const text = await blobs.get(row.text_digest).catch((error: unknown) => {
+    // Deleted for good between the two reads.
+    throw error instanceof CarrelError && error.code === "not_found" ? missing() : error;
+  });
   const chunks = await db.selectFrom("chunk").select(["id", "start", "end", "page"])
     .where("revision_id", "=", source.revision).orderBy("position").execute();
-  const metadata: ContentMetadata = JSON.parse(row.metadata_json);
+  // A request may have given the content another title and metadata since its bytes came in.
+  const current = row.current === source.revision;
+  const metadata: ContentMetadata = JSON.parse(
+    current ? row.current_metadata_json : row.metadata_json,
+  );
   return {
     id: row.id,
     revision: source.revision,
     type: row.type as ContentType,
-    title: row.title,
+    title: current ? row.current_title : row.title,
     ...(row.url.startsWith("upload:") ? { filename: row.original_name } : { url: row.url }),
     authors: metadata.authors ?? [],
     published: metadata.published,
     language: metadata.language,
     licence: metadata.licence,
     imported: row.created,
-    markdown: new TextDecoder().decode(await blobs.get(row.text_digest)),
+    markdown: new TextDecoder().decode(text),
     chunks: chunks.map((c) => ({
       id: c.id,
       start: c.start,

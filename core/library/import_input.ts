@@ -9,6 +9,8 @@ export interface ImportInput {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the operator chose the plugin: then no other one takes its place. */
   readonly pinned: boolean;
+  /** What was imported has been deleted for good: of the input, nothing but this is left. */
+  readonly deleted?: true | undefined;
 }
 
 /** The bytes of a source, stored. */

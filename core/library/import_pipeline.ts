@@ -7,11 +7,11 @@ import type { Job, JobHandler, JobRun } from "../jobs/job.ts";
 import { sniffMediaType } from "../plugins/media.ts";
 import type { Plugin, Plugins } from "../plugins/plugins.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
-import type { ExtractedContent } from "../../sdk/types.ts";
 import { type Desk, type Pool, SandboxError } from "../../sandbox/types.ts";
 import type { Download, ImportInput } from "./import_input.ts";
-import { parseExtracted, parseRaw } from "./plugin_output.ts";
-import { type ImportedContent, saveContent } from "./save_content.ts";
+import { chunkMarkdown } from "./chunks.ts";
+import { parseExtracted, parseRaw, withOverrides } from "./plugin_output.ts";
+import { type ImportedContent, saveContent, saveUnchanged } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
 import type { SqlStore } from "../stores/sql.ts";
 
@@ -34,6 +34,9 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
 
   async function run(run: JobRun): Promise<Imported> {
     const input = run.job.input as ImportInput;
+    if (input.deleted) {
+      throw new CarrelError("gone", "Cannot import it again: what was imported has been deleted");
+    }
     // The runner that downloads extracts as well, if the same plugin does both.
     const desks = new Desks(plugins, pool, run);
     try {
@@ -66,6 +69,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           return parseExtracted(await desks.call(desk, "extract", [raw], [30, 80]), plugin.id);
         },
       );
+      const passages = await chunkMarkdown(extracted.markdown, extracted.pages, run.signal);
       run.progress(90, "storing");
       return {
         save: {
@@ -73,6 +77,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           download,
           mediaType,
           extracted: withOverrides(extracted, input.metadata),
+          passages,
           text: await blobs.put(
             run.job.id,
             new TextEncoder().encode(extracted.markdown),
@@ -101,6 +106,9 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           throw new CarrelError("no_plugin", `Cannot download "${url}": ${id} takes uploads only`);
         }
         const raw = parseRaw(await desks.call(desk, "download", [{ url }], [0, 30]), id);
+        if (raw.bytes.length === 0) {
+          throw new CarrelError("empty", `Cannot import "${url}": the answer is empty`);
+        }
         const blob = await blobs.put(run.job.id, raw.bytes, raw.mediaType);
         return {
           ...blob,
@@ -140,8 +148,8 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
   return {
     run,
     async commit(tx, value, job) {
-      if ("unchanged" in value) return { ...value.unchanged, unchanged: true };
-      return { ...(await saveContent(tx, value.save, job)), unchanged: false };
+      if ("save" in value) return await saveContent(tx, value.save, job);
+      return await saveUnchanged(tx, value.unchanged, (job.input as ImportInput).metadata);
     },
   };
 }
@@ -162,21 +170,7 @@ export function nameOf(url: string): string {
   } catch {
     name = last;
   }
-  return name.replace(/[/\\\p{Cc}]/gu, "_").slice(0, 200) || "index";
-}
-
-/** Metadata that the request named goes before what the plugin found. */
-function withOverrides(
-  extracted: ExtractedContent,
-  overrides: Readonly<Record<string, unknown>> | undefined,
-): ExtractedContent {
-  if (overrides === undefined) return extracted;
-  const { title, ...metadata } = overrides;
-  return parseExtracted({
-    ...extracted,
-    title: typeof title === "string" && title !== "" ? title : extracted.title,
-    metadata: { ...extracted.metadata, ...metadata },
-  }, "the request's metadata");
+  return name.replace(/[/\\\p{Cc}]/gu, "_").slice(0, 200).toWellFormed() || "index";
 }
 
 /** The runners of one job: at most one at a time. */

@@ -1,43 +1,13 @@
 import assert from "node:assert/strict";
-import { SQL_MIGRATIONS_DIR } from "../assets.ts";
-import type { Job } from "../jobs/job.ts";
 import { createProvenance } from "../provenance/create_provenance.ts";
 import { lineageOf } from "../provenance/lineage.ts";
 import { createSearch } from "../search/create_search.ts";
-import { openSqlite } from "../stores/sqlite.ts";
-import type { SqlStore } from "../stores/sql.ts";
 import { findUnchanged, getContent, listContent } from "./content_rows.ts";
 import { deleteContent } from "./delete.ts";
-import type { Actor } from "./library.ts";
-import { saveContent } from "./save_content.ts";
-
-const actor: Actor = { user: "user_1", role: "admin" };
-const plugin = { id: "import.text", version: "1.0.0", digest: "d".repeat(64) };
-const job = { id: "import_1", kind: "import", user: "user_1", attempt: 1 } as Job;
-
-const open = () => openSqlite(":memory:", { migrationsDir: SQL_MIGRATIONS_DIR });
-
-function save(sql: SqlStore, url: string, markdown: string, digest = "a".repeat(64)) {
-  return sql.transaction((tx) =>
-    saveContent(tx, {
-      input: { url, collection: "default", pinned: false },
-      download: { digest, size: 3, mediaType: "text/markdown", name: "notes.md", url },
-      mediaType: "text/markdown",
-      extracted: {
-        type: "document",
-        title: "Notes",
-        markdown,
-        metadata: { authors: ["Ann"], language: "en", licence: "MIT" },
-        warnings: ["one"],
-      },
-      text: { digest: "b".repeat(64), size: markdown.length },
-      plugin,
-    }, job)
-  );
-}
+import { actor, job, openStore, paragraph, plugin, save } from "./testing.ts";
 
 Deno.test("saveContent() makes a content that is listed, shown and found", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   const { content, revision } = await save(
     sql,
     "https://a.example/",
@@ -56,9 +26,9 @@ Deno.test("saveContent() makes a content that is listed, shown and found", async
 });
 
 Deno.test("saveContent() makes a new revision of a known URL, and search sees that one alone", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   const first = await save(sql, "https://a.example/", "An old word.");
-  const second = await save(sql, "https://a.example/", "A new word.", "c".repeat(64));
+  const second = await save(sql, "https://a.example/", "A new word.", { digest: "c".repeat(64) });
   assert.equal(second.content, first.content);
   assert.equal((await getContent(sql.db, first.content)).revision.number, 2);
   const search = createSearch(sql);
@@ -69,7 +39,7 @@ Deno.test("saveContent() makes a new revision of a known URL, and search sees th
 });
 
 Deno.test("findUnchanged() knows equal bytes from the same place, by the same plugin if one is named", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   const saved = await save(sql, "https://a.example/", "Text.");
   const same = { collection: "default", url: "https://a.example/", digest: "a".repeat(64) };
   assert.deepEqual({ ...await findUnchanged(sql.db, same) }, {
@@ -85,7 +55,7 @@ Deno.test("findUnchanged() knows equal bytes from the same place, by the same pl
 });
 
 Deno.test("listContent() pages newest first and filters", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   for (let i = 0; i < 5; i++) await save(sql, `https://a.example/${i}`, `Text ${i}.`);
   const first = await listContent(sql.db, { limit: 2 });
   const second = await listContent(sql.db, { limit: 2, cursor: first.cursor });
@@ -101,7 +71,7 @@ Deno.test("listContent() pages newest first and filters", async () => {
 });
 
 Deno.test("deleteContent() hides softly, and hard leaves a tombstone that says no title", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   const { content } = await save(sql, "https://a.example/", "A zebra.");
   await deleteContent(sql, content, false);
   await assert.rejects(getContent(sql.db, content), { code: "gone" });
@@ -116,7 +86,7 @@ Deno.test("deleteContent() hides softly, and hard leaves a tombstone that says n
 });
 
 Deno.test("genealogy() walks to every ancestor, ends in a cycle, and says when it was cut", async () => {
-  await using sql = await open();
+  await using sql = await openStore();
   const provenance = createProvenance(sql);
   const now = new Date().toISOString();
   const ids = ["n0", "n1", "n2", "n3"];
@@ -144,8 +114,12 @@ Deno.test("genealogy() walks to every ancestor, ends in a cycle, and says when i
 });
 
 Deno.test("attribution() tells the passages of each part, also of a source that is gone", async () => {
-  await using sql = await open();
-  const kept = await save(sql, "https://a.example/", "One.\n\nTwo.\n\nThree.");
+  await using sql = await openStore();
+  const kept = await save(
+    sql,
+    "https://a.example/",
+    ["One", "Two", "Three"].map(paragraph).join("\n\n"),
+  );
   const lost = await save(sql, "upload:x", "Gone.");
   const chunks = await sql.db.selectFrom("chunk").select(["id"]).where(
     "content_id",
@@ -195,8 +169,9 @@ Deno.test("attribution() tells the passages of each part, also of a source that 
 });
 
 Deno.test("search() finds other forms of a word, and puts passages that have it before titles that do", async () => {
-  await using sql = await open();
-  await save(sql, "https://a.example/", "The notes say little.\n\nA monk wrote about desks.");
+  await using sql = await openStore();
+  const passages = ["The notes say little", "A monk wrote about desks"].map(paragraph);
+  await save(sql, "https://a.example/", passages.join("\n\n"));
   const search = createSearch(sql);
   assert.match((await search.search({ q: "monks" }, actor))[0]!.text, /monk/);
   // "Notes" is the title of the content, and so of each of its passages.
@@ -204,8 +179,12 @@ Deno.test("search() finds other forms of a word, and puts passages that have it 
 });
 
 Deno.test("search() finds words inside sentences that are written without spaces", async () => {
-  await using sql = await open();
-  await save(sql, "https://a.example/", "我的图书馆里有很多书。\n\nThe library is large.");
+  await using sql = await openStore();
+  await save(
+    sql,
+    "https://a.example/",
+    "我的图书馆里有很多书。\n\nThe library is large.",
+  );
   const search = createSearch(sql);
   const hits = await search.search({ q: "图书馆" }, actor);
   assert.equal(hits.length, 1);

@@ -1,41 +1,28 @@
 /** Parses what a plugin returned: it is a stranger's word until it fits these shapes. */
 import { z } from "zod";
 import { CarrelError } from "../errors.ts";
+import { cleanText } from "../plain_json.ts";
 import {
   CONTENT_TYPES,
   type ExportOutput,
   type ExtractedContent,
   type RawContent,
 } from "../../sdk/types.ts";
+import { MAX_PASSAGES } from "./chunks.ts";
+import { label, metadataSchema, ownFields, text } from "./metadata.ts";
 
 const bytes = z.instanceof(Uint8Array);
-const text = (max: number) => z.string().max(max);
-/** Text without control characters, for titles and names that stand in lists and terminals. */
-const label = (max: number) =>
-  z.string().transform((s) => s.replace(/\p{Cc}+/gu, " ").trim().slice(0, max));
 const mediaType = z.string().max(200).regex(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;.*)?$/);
 
 const MAX_TEXT = 32 * 1024 * 1024;
+/** Claims of one output: each is a node and two edges of the lineage. */
+export const MAX_ATTRIBUTIONS = 5_000;
 
 const rawSchema = z.object({
   bytes,
   mediaType: text(200),
   url: text(8192),
   filename: label(255).optional(),
-});
-
-const metadataSchema = z.looseObject({
-  authors: z.array(label(300)).max(1000).optional(),
-  published: text(100).optional(),
-  language: z.string().max(35).regex(/^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$/).optional().catch(
-    undefined,
-  ),
-  summary: text(20_000).optional(),
-  canonicalUrl: text(8192).optional(),
-  siteName: label(300).optional(),
-  licence: label(1000).optional(),
-  keywords: z.array(label(300)).max(1000).optional(),
-  images: z.array(z.object({ url: text(8192), alt: text(5000).optional() })).max(10_000).optional(),
 });
 
 const extractedSchema = z.object({
@@ -48,8 +35,23 @@ const extractedSchema = z.object({
   warnings: z.array(label(1000)).max(100).optional(),
 });
 
-/** A plain file name: no folder, no control character, not hidden. */
-const fileName = z.string().min(1).max(200).regex(/^[^./\\\p{Cc}][^/\\\p{Cc}]*$/u);
+/** Bytes of a name, UTF-8, that every file system takes. */
+const MAX_FILE_NAME = 240;
+/** Characters that turn the text around them, so that `exe.txt` may be read where `txt.exe` stands. */
+const TURNS_TEXT = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+/** A plain file name, that can stand in a URL and on a disk as it is: no folder, nothing hidden. */
+const fileName = z.string().min(1).max(MAX_FILE_NAME)
+  .regex(/^[^./\\\p{Cc}][^/\\\p{Cc}]*$/u)
+  .refine((name) => name.isWellFormed() && !TURNS_TEXT.test(name) && !/[\u2028\u2029]/.test(name), {
+    error: "holds a character that no file name should",
+  })
+  .refine((name) => name.trim() === name && !name.endsWith("."), {
+    error: "begins or ends with a space, or ends with a dot",
+  })
+  .refine((name) => new TextEncoder().encode(name).length <= MAX_FILE_NAME, {
+    error: `is longer than ${MAX_FILE_NAME} bytes`,
+  });
 
 const outputSchema = z.object({
   title: label(1000),
@@ -62,21 +64,25 @@ const outputSchema = z.object({
       location: label(1000).optional(),
     }),
     source: text(200),
-    chunks: z.array(text(200)).max(1_000_000),
-  })).max(100_000),
-  metadata: z.record(z.string(), z.unknown()).optional(),
+    chunks: z.array(text(200)).max(MAX_PASSAGES),
+  })).max(MAX_ATTRIBUTIONS),
+  metadata: ownFields.optional(),
 });
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, plugin: string, method: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
   throw new CarrelError(
     "invalid_output",
-    `Cannot use what "${plugin}" returned from ${method}: ${
-      issue?.path.join(".") || "value"
-    }: ${issue?.message}`,
+    `Cannot use what "${plugin}" returned from ${method}: ${issueOf(parsed.error)}`,
   );
+}
+
+/** The first thing that is wrong, in one line of bounded length: the names in it are a stranger's. */
+function issueOf(error: z.ZodError): string {
+  const [issue] = error.issues;
+  const path = issue?.path.map((part) => String(part).slice(0, 100)).join(".").slice(0, 300);
+  return cleanText(`${path || "value"}: ${issue?.message.slice(0, 300)}`);
 }
 
 /** Throws `CarrelError` `invalid_output`. */
@@ -108,4 +114,39 @@ export function parseOutput(value: unknown, plugin: string): ExportOutput {
     );
   }
   return output as ExportOutput;
+}
+
+/** Title and metadata that a request lays over what the plugin finds. */
+export interface Overrides {
+  readonly title?: string | undefined;
+  readonly [field: string]: unknown;
+}
+
+/** Throws `CarrelError` `invalid_parameters`. */
+export function parseOverrides({ title, ...fields }: Readonly<Record<string, unknown>>): Overrides {
+  const parsed = z.object({ title: label(1000).optional(), metadata: metadataSchema })
+    .safeParse({ title, metadata: fields });
+  if (parsed.success) {
+    const { metadata } = parsed.data;
+    return { ...metadata, ...(parsed.data.title ? { title: parsed.data.title } : {}) };
+  }
+  throw new CarrelError(
+    "invalid_parameters",
+    `Cannot import with this metadata: ${issueOf(parsed.error)}`,
+    { details: { field: "metadata" } },
+  );
+}
+
+/** What the plugin extracted, with what the request named in its place. Throws `invalid_output`. */
+export function withOverrides(
+  extracted: ExtractedContent,
+  overrides: Readonly<Record<string, unknown>> | undefined,
+): ExtractedContent {
+  if (overrides === undefined) return extracted;
+  const { title, ...metadata } = overrides;
+  return parseExtracted({
+    ...extracted,
+    title: typeof title === "string" && title !== "" ? title : extracted.title,
+    metadata: { ...extracted.metadata, ...metadata },
+  }, "the request's metadata");
 }

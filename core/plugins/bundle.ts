@@ -1,5 +1,5 @@
 /** Makes one self-contained ES module of a plugin's folder, named by its SHA-256. */
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { BuildFailure, BuildResult, Message } from "esbuild";
 import { CarrelError } from "../errors.ts";
 import {
@@ -33,7 +33,9 @@ export interface BundleOptions {
 export interface Bundler {
   /**
    * Bundles a folder, or takes the bundle of the last time when nothing changed. Only files inside the
-   * folder get in. Throws `CarrelError` `invalid_manifest` that names file and line.
+   * folder get in. Throws `CarrelError` `invalid_manifest` that names file and line; `unavailable`, which a
+   * retry can help, when the bundler's process was ended from outside, as by Ctrl-C. A second time in a row it is
+   * `invalid_manifest`: then it is the plugin that ends it.
    */
   bundle(folder: string, options: BundleOptions): Promise<Bundle>;
 }
@@ -50,11 +52,20 @@ export interface BundlerOptions {
 /** Largest bundle, bytes. */
 const MAX_BUNDLE_BYTES = 256 * 1024 * 1024;
 
+/** Largest file of code, bytes; data may be larger. */
+const MAX_CODE_BYTES = 5 * 1024 * 1024;
+const CODE = /\.([mc]?[jt]sx?|json)$/i;
+
+/** How deep brackets may be nested in code: from a hundred thousand on, esbuild takes a gigabyte and dies. */
+const MAX_NESTING = 10_000;
+
 /** Changes whenever a bundle made with the same files would come out otherwise. */
 const RECIPE = "esbuild 0.28, recipe 1";
 
 export function createBundler(options: BundlerOptions): Bundler {
   const inFlight = new Map<string, Promise<Bundle>>();
+  /** Folders that were being bundled when the bundler's process ended. */
+  const suspects = new Set<string>();
 
   async function bundle(given: string, how: BundleOptions): Promise<Bundle> {
     const folder = await realFolder(given);
@@ -97,9 +108,15 @@ export function createBundler(options: BundlerOptions): Bundler {
       sdkDir: await Deno.realPath(options.sdkDir),
       nodeModulesDir,
       entry: how.entry,
-      onInput: (input) => own.push(input),
+      onInput: (input) => {
+        checkCode(folder, input.path, input.bytes);
+        own.push(input);
+      },
       onPackage: (name) => packages.add(name),
+    }).catch((error) => {
+      throw stoppedTwice(folder, key, error);
     });
+    suspects.delete(key);
     const [output, ...others] = result.outputFiles;
     if (
       output === undefined || others.length > 0 || output.contents.byteLength > MAX_BUNDLE_BYTES
@@ -140,7 +157,46 @@ export function createBundler(options: BundlerOptions): Bundler {
     return { digest, path, size: bytes.byteLength, inputs: inputs.map((input) => input.path) };
   }
 
+  /** A process that ends once was ended by someone; the same plugin twice, by what it is made of. */
+  function stoppedTwice(folder: string, key: string, error: unknown): unknown {
+    const stopped = error instanceof CarrelError && error.code === "unavailable";
+    if (!stopped) return error;
+    if (!suspects.has(key)) {
+      suspects.add(key);
+      return error;
+    }
+    const why = "the bundler ended over it twice; its code is nested too deep or too large";
+    return new CarrelError("invalid_manifest", `Cannot bundle "${folder}": ${why}.`, {
+      cause: error,
+    });
+  }
+
   return { bundle };
+}
+
+/** Throws what esbuild shows as an error of the build: code that it would not get through. */
+function checkCode(folder: string, path: string, bytes: Uint8Array): void {
+  if (!CODE.test(path)) return;
+  const name = relative(folder, path);
+  if (bytes.byteLength > MAX_CODE_BYTES) {
+    const most = MAX_CODE_BYTES / 1024 / 1024;
+    throw new Error(`"${name}" is too large: a file of code may have ${most} MiB`);
+  }
+  if (nestsTooDeep(bytes)) {
+    throw new Error(`"${name}" is nested too deep: brackets may be ${MAX_NESTING} levels deep`);
+  }
+}
+
+/** Brackets in texts and comments count too: of those, no file has that many more that open than close. */
+function nestsTooDeep(bytes: Uint8Array): boolean {
+  let depth = 0;
+  for (const byte of bytes) {
+    // ( [ { and ) ] }
+    if (byte === 0x28 || byte === 0x5b || byte === 0x7b) depth++;
+    else if (byte === 0x29 || byte === 0x5d || byte === 0x7d) depth = Math.max(0, depth - 1);
+    if (depth > MAX_NESTING) return true;
+  }
+  return false;
 }
 
 async function realFolder(folder: string): Promise<string> {
@@ -211,7 +267,17 @@ async function runEsbuild(
   }
 }
 
+/** What esbuild says when its process is gone. */
+const STOPPED = /The service (was stopped|is no longer running)/;
+
 function bundleError(folder: string, error: unknown): unknown {
+  if (error instanceof Error && STOPPED.test(error.message)) {
+    const why = "the bundler was stopped";
+    return new CarrelError("unavailable", `Cannot bundle "${folder}": ${why}.`, {
+      cause: error,
+      retryable: true,
+    });
+  }
   if (!isBuildFailure(error)) return error;
   const lines = error.errors.slice(0, 10).map(messageLine);
   const list = lines.length === 1 ? ` ${lines[0]}` : lines.map((line) => `\n  ${line}`).join("");

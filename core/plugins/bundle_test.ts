@@ -332,21 +332,87 @@ Deno.test("bundle() runs once for many that ask at the same time, and leaves no 
   });
   // Reaped a moment after it was ended.
   const deadline = Date.now() + 20_000;
-  while ((await children()).includes("esbuild")) {
+  while ((await bundlers()).length > 0) {
     assert.ok(Date.now() < deadline, "esbuild is still there");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 });
 
-/** The names of this process's children. */
-async function children(): Promise<string> {
-  if (Deno.build.os !== "linux") return "";
-  const names: string[] = [];
+Deno.test({
+  name: "bundle() is unavailable for now when its bundler is ended from outside, as by Ctrl-C",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    // So much that it is under way for a while.
+    const code = Array.from({ length: 100_000 }, (_, i) => `export const a${i} = ${i};\n`).join("");
+    await withPlugin({ "mod.ts": code + DEFAULT }, async ({ bundle }) => {
+      const stopped = assert.rejects(bundle(), { code: "unavailable", retryable: true });
+      const deadline = Date.now() + 20_000;
+      let [pid] = await bundlers();
+      while (pid === undefined) {
+        assert.ok(Date.now() < deadline, "esbuild does not start");
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        [pid] = await bundlers();
+      }
+      Deno.kill(pid, "SIGINT");
+      await stopped;
+      assert.match((await bundle()).digest, /^[0-9a-f]{64}$/);
+    });
+  },
+});
+
+Deno.test("bundle() refuses code that is too large or nested too deep, and data only when it is too large", async () => {
+  const deep = "[".repeat(200_000) + "]".repeat(200_000);
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ "mod.ts": `${DEFAULT}\nexport const x = ${deep};` }, /"mod\.ts" is nested too deep/],
+    [{ "mod.ts": `import "./a/x.js";\n${DEFAULT}`, "a/x.js": "(".repeat(10_001) }, /"a\/x\.js" is/],
+    [{ "mod.ts": `import x from "./x.json";\n${DEFAULT}\nx;`, "x.json": deep }, /too deep/],
+    [
+      { "mod.ts": `${DEFAULT}\n//${"x".repeat(5 * 1024 * 1024)}` },
+      /"mod\.ts" is too large: a file of code may have 5 MiB/,
+    ],
+  ];
+  for (const [files, why] of wrong) assert.match(await refusal(files), why);
+  await withPlugin({
+    "mod.ts": `import x from "./x.txt";\n${DEFAULT}\nconsole.log(x);`,
+    "x.txt": "(".repeat(6 * 1024 * 1024),
+  }, async ({ bundle }) => assert.ok((await bundle()).size > 6 * 1024 * 1024));
+});
+
+Deno.test({
+  name: "bundle() says invalid_manifest when its bundler ends over the same plugin twice in a row",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const code = Array.from({ length: 100_000 }, (_, i) => `export const b${i} = ${i};\n`).join("");
+    await withPlugin({ "mod.ts": code + DEFAULT }, async ({ bundle }) => {
+      const seen = new Set<number>();
+      for (const expected of ["unavailable", "invalid_manifest"]) {
+        const ended = assert.rejects(bundle(), { code: expected });
+        const deadline = Date.now() + 20_000;
+        const next = async () => (await bundlers()).find((pid) => !seen.has(pid));
+        let pid = await next();
+        while (pid === undefined) {
+          assert.ok(Date.now() < deadline, "esbuild does not start");
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          pid = await next();
+        }
+        seen.add(pid);
+        // As the system does to one that takes all memory.
+        Deno.kill(pid, "SIGKILL");
+        await ended;
+      }
+    });
+  },
+});
+
+/** The esbuild processes among this process's children. */
+async function bundlers(): Promise<number[]> {
+  if (Deno.build.os !== "linux") return [];
+  const found: number[] = [];
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
     const [, command, parent] = /^\d+ \((.*)\) \S (\d+) /.exec(stat) ?? [];
-    if (Number(parent) === Deno.pid) names.push(command ?? "");
+    if (Number(parent) === Deno.pid && command === "esbuild") found.push(Number(name));
   }
-  return names.join(" ");
+  return found;
 }

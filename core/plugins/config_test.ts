@@ -20,7 +20,7 @@ config:
     map: {type: object}
     none: {type: "null"}
     size: {enum: [s, m]}
-    odd: {type: whatever}
+    odd: {}
     plain: true
     token: {type: object, format: secret}
 `);

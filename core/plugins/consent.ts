@@ -43,11 +43,19 @@ function describe(permission: PermissionName, value: string): Words {
       return describeNet(value);
     case "read":
       return isOwnData(value)
-        ? { text: "Read the files in a directory of its own", risk: "medium" }
+        ? {
+          text: `Read ${ownPart(value) ?? "the files"} in a directory of its own`,
+          risk: "medium",
+        }
         : { text: `Read ${value} and all below it on this machine`, risk: "high" };
     case "write":
       return isOwnData(value)
-        ? { text: "Keep files in a directory of its own", risk: "medium" }
+        ? {
+          text: ownPart(value) === undefined
+            ? "Keep files in a directory of its own"
+            : `Write ${ownPart(value)} in a directory of its own`,
+          risk: "medium",
+        }
         : { text: `Change ${value} and all below it on this machine`, risk: "high" };
     case "env":
       return { text: `Read the environment variable ${value}`, risk: "high" };
@@ -98,6 +106,12 @@ function describeNet(value: string): Words {
 
 function isOwnData(value: string): boolean {
   return value === "${data}" || value.startsWith("${data}/");
+}
+
+/** What of its own directory a plugin asks for, if not all of it: a file, or a folder and all in it. */
+function ownPart(value: string): string | undefined {
+  const part = value.replace(/^\$\{data\}\/?/, "").replace(/\/$/, "");
+  return part === "" ? undefined : `"${part}"`;
 }
 
 /** What is dangerous together, in plain words. */

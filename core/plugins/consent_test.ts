@@ -43,6 +43,8 @@ Deno.test("permissionRequests() says every permission in plain words, with its r
     "medium match:https://x.example/*",
   ]);
   const paper = requests[1]!;
+  assert.equal(requests[5]!.text, 'Read "cache" in a directory of its own');
+  assert.equal(requests[7]!.text, "Keep files in a directory of its own");
   assert.equal(paper.text, "Send requests to a.example (port 8080)");
   assert.equal(paper.reason, "the papers");
   assert.equal(paper.granted, false);

@@ -35,7 +35,10 @@ export interface PluginsOptions {
   readonly hostVersion?: string | undefined;
   /** Leaves the installed plugins out. @default false */
   readonly safeMode?: boolean | undefined;
-  /** Told of what goes wrong with one plugin and must not stop the host. @default console.error */
+  /**
+   * Told of what goes wrong with one plugin and must not stop the host.
+   * @default the message, on standard error
+   */
   readonly report?: ((error: unknown) => void) | undefined;
 }
 
@@ -48,7 +51,7 @@ export async function createPlugins(
 ): Promise<Plugins & AsyncDisposable> {
   const { bundler, configDir, network } = options;
   const hostVersion = options.hostVersion ?? VERSION;
-  const report = options.report ?? ((error) => console.error(error));
+  const report = options.report ?? ((error) => console.error(sentenceOf(error)));
   const pluginsDir = join(options.dataDir, "plugins");
   const store = createPluginStore(options.sql);
   const registry = createRegistry();
@@ -202,11 +205,17 @@ export async function createPlugins(
   let closed = false;
   let warming: Promise<void> | undefined;
 
+  /** A bundler that was stopped says nothing of the plugin, and Ctrl-C stops it before it stops the host. */
+  function reportUnfit(error: unknown): void {
+    const stopped = error instanceof CarrelError && error.code === "unavailable";
+    if (!closed && !stopped) report(error);
+  }
+
   /** One after another: the host has other things to do while it starts. */
   async function warmAll(): Promise<void> {
     for (const entry of registry.list()) {
       if (closed) return;
-      if (entry.plugin.enabled) await bundleOf(entry).catch(report);
+      if (entry.plugin.enabled) await bundleOf(entry).catch(reportUnfit);
     }
   }
 
@@ -255,6 +264,11 @@ async function withRealPaths(paths: readonly string[]): Promise<readonly string[
     ),
   );
   return [...new Set([...paths, ...real])];
+}
+
+/** What people are shown of an error: one that is not meant for them is shown whole. */
+function sentenceOf(error: unknown): unknown {
+  return error instanceof CarrelError ? error.message : error;
 }
 
 /** Runs what it is given one after another. */

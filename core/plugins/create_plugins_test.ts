@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { VERSION } from "../assets.ts";
+import { CarrelError } from "../errors.ts";
+import type { Bundler } from "./bundle.ts";
 import { BUILTIN, failsWith, ids, withWorld, yaml } from "./testing.ts";
 
 Deno.test("createPlugins() lists the built-in plugins and reports a broken one", async () => {
@@ -212,4 +214,36 @@ Deno.test("createPlugins() takes this program's version unless told otherwise", 
     await plugin("other/web", yaml("import.web", 'carrel: ">99"\n'));
     return { builtinDir: join(root, "other") };
   });
+});
+
+Deno.test("warm() says nothing of a bundler that was stopped, and leaves the rest to the first use", async () => {
+  await withWorld(async ({ restart, reports }) => {
+    const bundler: Bundler = {
+      bundle: () => Promise.reject(new CarrelError("unavailable", "the bundler was stopped")),
+    };
+    reports.length = 0;
+    await using plugins = await restart({ bundler });
+    reports.length = 0;
+    await plugins.warm();
+    assert.deepEqual(reports, []);
+    await assert.rejects(plugins.bundleDigest("import.web"), failsWith("unavailable", /stopped/));
+  });
+});
+
+Deno.test("createPlugins() reports to people without a stack", async () => {
+  const real = console.error;
+  const said: unknown[] = [];
+  console.error = (...words) => said.push(...words);
+  try {
+    await withWorld(async ({ restart }) => {
+      said.length = 0;
+      await using _plugins = await restart({ report: undefined });
+    });
+  } finally {
+    console.error = real;
+  }
+  assert.equal(said.length, 1);
+  // An error as such would be shown with its stack.
+  assert.equal(typeof said[0], "string");
+  assert.match(said[0] as string, /colour/);
 });

@@ -3,12 +3,16 @@ import { z } from "zod";
 import { CONTENT_TYPES, PLUGIN_KINDS, type PluginKind } from "../../sdk/types.ts";
 import { DEFAULT_LIMITS } from "../../sandbox/types.ts";
 import { CarrelError } from "../errors.ts";
+import { schemaProblems } from "../json_schema/inspect.ts";
 import { parseNetEntry } from "./net_entry.ts";
 import { parseRange, parseVersion, satisfies } from "./version.ts";
 import { readYaml } from "./yaml.ts";
 
 /** The manifest's name in a plugin's folder. */
 export const MANIFEST_FILE = "carrel.yaml";
+
+/** The largest manifest: it is read before anyone has consented to anything. */
+const MAX_MANIFEST_BYTES = 64 * 1024;
 
 /** Words that cannot be a plugin's name, because routes of the API are called so. */
 export const RESERVED_NAMES = ["import", "export", "available", "install", "consents"] as const;
@@ -113,8 +117,12 @@ const permissions = strictMap({
   limits: limits.prefault({}),
 });
 
-/** A JSON Schema, taken as it is; `config.ts` reads what it needs of it. */
-const jsonSchema = z.record(z.string(), z.unknown());
+/** A JSON Schema of the part of it that the host can check in bounded time. */
+const jsonSchema = z.record(z.string(), z.unknown()).superRefine((schema, ctx) => {
+  for (const { path, message } of schemaProblems(schema)) {
+    ctx.addIssue({ code: "custom", path: [...path], message });
+  }
+});
 
 const urlPattern = z.string().max(500).regex(/^([a-z][a-z0-9+.-]*:\S+|\*\S*)$/i, {
   error: "expected a URL pattern such as https://example.org/papers/*, arxiv:* or *.pdf",
@@ -259,6 +267,7 @@ export function parseManifest(yaml: string, options: ParseManifestOptions = {}):
     schema: manifestSchema,
     code: "invalid_manifest",
     what: "manifest",
+    maxBytes: MAX_MANIFEST_BYTES,
   });
   const { hostVersion } = options;
   if (

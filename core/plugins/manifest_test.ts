@@ -169,3 +169,29 @@ Deno.test("parseManifest() refuses a plugin for another Carrel", () => {
   );
   assert.equal(parseManifest(yaml).carrel, ">=2");
 });
+
+Deno.test("parseManifest() refuses schemas that the host cannot check in bounded time, with line and field", () => {
+  const wrong: Record<string, [string, RegExp]> = {
+    "{properties: {x: {pattern: '(a+)+\\1'}}}": ["properties.x.pattern", /RE2/],
+    "{properties: {x: {type: nonsense}}}": ["properties.x.type", /one of null/],
+    '{$schema: "http://nope.test/x"}': ["$schema", /json-schema\.org/],
+    '{$ref: "http://nope.test/x"}': ["$ref", /#\/\$defs/],
+    '{$ref: "#/$defs/a", $defs: {a: {$ref: "#/$defs/a"}}}': ["", /leads back/],
+  };
+  for (const kind of ["config", "parameters"]) {
+    const yaml = `${MINIMAL.replace("import.arxiv", "export.arxiv")}formats: [ebook]\n`;
+    for (const [schema, [place, why]] of Object.entries(wrong)) {
+      const found = problems(`${yaml}${kind}: ${schema}`);
+      const field = place === "" ? kind : `${kind}.${place}`;
+      assert.deepEqual(Object.keys(found), [field], schema);
+      assert.match(found[field]!.message, why);
+      assert.equal(found[field]!.line, 7);
+    }
+    parseManifest(`${yaml}${kind}: {properties: {x: {default: aa!, pattern: "^(a+)+$"}}}`);
+  }
+});
+
+Deno.test("parseManifest() refuses a manifest of more than 64 KiB unread", () => {
+  const found = problems(`${MINIMAL}author: ${"é".repeat(33_000)}`);
+  assert.match(found[""]!.message, /larger than 65536 bytes/);
+});

@@ -2,9 +2,10 @@
  * YAML that people write by hand: parsed with bounds, checked against a schema, every error with file,
  * line and field, and all of them at once.
  */
-import { isMap, isNode, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { CarrelError, type ErrorCode } from "../errors.ts";
+import { keyOf, keyProblems, nestsTooDeep, startOf } from "./yaml_bounds.ts";
 
 /** One thing that is wrong with a file. */
 export interface YamlProblem {
@@ -44,8 +45,8 @@ export function readYaml<S extends z.ZodType>(
 ): z.output<S> {
   const { file } = options;
   const maxBytes = options.maxBytes ?? 256 * 1024;
-  // A UTF-16 unit is at least one byte in UTF-8, so this refuses nothing that is within the bound.
-  if (text.length > maxBytes) {
+  // A UTF-16 unit is at least one byte in UTF-8: what is far too long is not encoded at all.
+  if (text.length > maxBytes || new TextEncoder().encode(text).length > maxBytes) {
     throw failure(options, [problem(file, 1, 1, "", `the file is larger than ${maxBytes} bytes`)]);
   }
   const lines = new LineCounter();
@@ -53,41 +54,64 @@ export function readYaml<S extends z.ZodType>(
   const value = toPlain(document, options);
   const result = options.schema.safeParse(value, { error: describeIssue });
   if (result.success) return result.data;
-  // One problem a field, the first: what follows from it is no news.
-  const problems = new Map<string, YamlProblem>();
-  for (const issue of result.error.issues) {
+  throw failure(options, ...describe(result.error.issues, document, lines, file));
+}
+
+/** The first problems with their places, and how many there are: one a field, what follows from it is no news. */
+function describe(
+  issues: readonly z.core.$ZodIssue[],
+  document: Document,
+  lines: LineCounter,
+  file: string,
+): [YamlProblem[], number] {
+  const fields = new Set<string>();
+  const problems: YamlProblem[] = [];
+  for (const issue of issues) {
     const unknown = issue.code === "unrecognized_keys" ? issue.keys : [undefined];
     for (const key of unknown) {
       const path = key === undefined ? issue.path : [...issue.path, key];
-      const { line, col } = lines.linePos(offsetOf(document.contents, path));
       const field = fieldName(path);
-      if (problems.has(field)) continue;
-      problems.set(field, problem(file, line, col, field, issue.message));
+      if (fields.has(field)) continue;
+      fields.add(field);
+      // To find a place is a walk through the file: not for thousands that nobody is shown.
+      if (problems.length >= MAX_PROBLEMS) continue;
+      const { line, col } = lines.linePos(offsetOf(document.contents, path));
+      problems.push(problem(file, line, col, field, issue.message));
     }
   }
-  throw failure(
-    options,
-    [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column),
-  );
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);
+  return [problems, fields.size];
 }
 
 function parse<S extends z.ZodType>(text: string, lines: LineCounter, options: ReadYamlOptions<S>) {
+  const tooDeep = (cause?: unknown) =>
+    failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)], 1, cause);
+  if (nestsTooDeep(text, MAX_DEPTH)) throw tooDeep();
   let document;
   try {
-    document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: "1.2" });
+    document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      version: "1.2",
+      // It compares each key with all before it; `keyProblems` does not.
+      uniqueKeys: false,
+    });
   } catch (cause) {
-    // The parser is recursive: brackets nested thousands deep exhaust the stack.
-    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)], cause);
+    // The parser is recursive, and what is nested by indentation is not counted above.
+    throw tooDeep(cause);
   }
-  if (document.errors.some(({ message }) => /call stack/i.test(message))) {
-    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)]);
-  }
-  const wrong = [...document.errors, ...document.warnings].map((error) => {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return problem(options.file, line, col, "", `not valid YAML: ${lowerFirst(error.message)}`);
+  if (document.errors.some(({ message }) => /call stack/i.test(message))) throw tooDeep();
+  const wrong = [...document.errors, ...document.warnings].map((error) => ({
+    offset: error.pos[0],
+    message: lowerFirst(error.message),
+  }));
+  if (wrong.length === 0) wrong.push(...keyProblems(document.contents, MAX_PROBLEMS));
+  if (wrong.length === 0) return document;
+  const shown = wrong.slice(0, MAX_PROBLEMS).map(({ offset, message }) => {
+    const { line, col } = lines.linePos(offset);
+    return problem(options.file, line, col, "", `not valid YAML: ${message}`);
   });
-  if (wrong.length > 0) throw failure(options, wrong);
-  return document;
+  throw failure(options, shown, wrong.length);
 }
 
 function toPlain<S extends z.ZodType>(
@@ -101,7 +125,7 @@ function toPlain<S extends z.ZodType>(
     const why = cause instanceof ReferenceError
       ? "its aliases (*name) name nothing or expand to too much; write the values out"
       : TOO_DEEP;
-    throw failure(options, [problem(options.file, 1, 1, "", why)], cause);
+    throw failure(options, [problem(options.file, 1, 1, "", why)], 1, cause);
   }
   if (depthOf(value, MAX_DEPTH) > MAX_DEPTH) {
     throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)]);
@@ -136,14 +160,6 @@ function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
     }
   }
   return offset;
-}
-
-function keyOf(key: unknown): string {
-  return String((key as { value?: unknown } | null)?.value ?? key);
-}
-
-function startOf(node: unknown): number | undefined {
-  return isNode(node) ? (node as Node).range?.[0] : undefined;
 }
 
 function fieldName(path: readonly PropertyKey[]): string {
@@ -220,15 +236,14 @@ export function problemLine(problem: YamlProblem): string {
   return `${problem.file}:${problem.line}:${field} ${problem.message}`;
 }
 
+/** @param count of all problems, those that are not shown included */
 function failure(
   options: { file: string; code: ErrorCode; what: string },
-  problems: readonly YamlProblem[],
+  shown: readonly YamlProblem[],
+  count = shown.length,
   cause?: unknown,
 ): CarrelError {
-  const shown = problems.slice(0, MAX_PROBLEMS);
-  const more = problems.length > shown.length
-    ? [`… and ${problems.length - shown.length} more`]
-    : [];
+  const more = count > shown.length ? [`… and ${count - shown.length} more`] : [];
   const lines = [...shown.map(problemLine), ...more];
   const list = lines.length === 1 ? ` ${lines[0]}` : lines.map((line) => `\n  ${line}`).join("");
   return new CarrelError(

@@ -76,13 +76,39 @@ Deno.test("readYaml() refuses what is not plain YAML, with the line", () => {
   assert.match(problems("__proto__: {name: xy}").join("\n"), /__proto__: Unrecognized key/);
 });
 
+Deno.test("readYaml() refuses a key that stands twice, however it is written, and one that is no word", () => {
+  const twice = /not valid YAML: map keys must be unique/;
+  for (const text of ["any:\n  a: 1\n  'a': 2", "any: [{b: 1, b: 2}]", 'any: {1: x, "1": y}']) {
+    assert.match(problems(`name: xy\n${text}`)[0]!, twice, text);
+  }
+  assert.match(problems("name: xy\nany: {~: 1, '': 2}")[0]!, /^2:13 .*unique/);
+  assert.match(problems("name: xy\nany: {? [a, b] : 1}")[0]!, /^2:9 .*a key must be a plain word/);
+  assert.match(problems("name: &n xy\nany: {*n : 1}")[0]!, /a key must be a plain word/);
+  assert.deepEqual(read("name: xy\nany: [{a: 1}, {a: 2}]").any, [{ a: 1 }, { a: 2 }]);
+});
+
+Deno.test("readYaml() reads a file full of keys, and shows twenty of thousands of wrong ones", () => {
+  const keys = Array.from({ length: 20_000 }, (_, i) => `k${i.toString(36)}`);
+  const any = Object.fromEntries(keys.map((key) => [key, null]));
+  assert.deepEqual(read(`name: xy\nany:\n${keys.map((key) => ` ${key}:`).join("\n")}`).any, any);
+  assert.throws(
+    () => read(`name: xy\n${keys.map((key) => `${key}: 1`).join("\n")}`),
+    /… and 19980 more$/,
+  );
+});
+
 Deno.test("readYaml() is not blown up by aliases, depth or size", () => {
   const laughs = ["name: xy", "any:", "  - &a0 [x,x,x,x,x,x,x,x,x,x]"];
   for (let i = 1; i < 9; i++) laughs.push(`  - &a${i} [${Array(10).fill(`*a${i - 1}`).join(",")}]`);
   assert.match(problems(laughs.join("\n"))[0]!, /aliases/);
   assert.match(problems("name: *nobody")[0]!, /aliases|not valid YAML/);
   assert.match(problems(`name: xy\nany: ${"[".repeat(100)}${"]".repeat(100)}`)[0]!, /levels deep/);
-  assert.match(problems("[".repeat(100_000))[0]!, /levels deep/);
+  for (const mark of ["[", "{a: ", "- ", "? ", "- ? "]) {
+    assert.match(problems(mark.repeat(60_000))[0]!, /levels deep/, mark);
+  }
+  const stairs = Array.from({ length: 400 }, (_, i) => `${" ".repeat(i)}a:`).join("\n");
+  assert.match(problems(stairs)[0]!, /levels deep/);
+  assert.deepEqual(read(`name: xy\nany: ${JSON.stringify("[".repeat(100))}`).any, "[".repeat(100));
   assert.match(problems(`name: ${"x".repeat(300_000)}`)[0]!, /larger than 300000 bytes/);
 });
 

@@ -1,4 +1,5 @@
 /** Reads the lineage: ancestors of a thing, and the attribution of an artifact. */
+import { createBreather } from "../breathe.ts";
 import { CarrelError } from "../errors.ts";
 import type { SqlStore } from "../stores/sql.ts";
 import { attributionText } from "./attribution_text.ts";
@@ -8,10 +9,21 @@ const DEFAULT_DEPTH = 10;
 const MAX_DEPTH = 50;
 /** Nodes of one answer: what a person or a page can still take in. */
 const MAX_NODES = 5_000;
+/** Passages of one attribution: parts that each name the same long source whole would multiply them. */
+const MAX_PASSAGES = 100_000;
 /** Ids of one statement, below every dialect's bound on variables. */
 const IDS_AT_ONCE = 500;
 
 type Source = AttributedPart["sources"][number];
+type Passage = Source["passages"][number];
+
+/** The passages of a revision, in order, and the place of each id among them. */
+interface Passages {
+  readonly all: readonly Passage[];
+  readonly places: ReadonlyMap<string, number>;
+}
+
+const NO_PASSAGES: Passages = { all: [], places: new Map() };
 
 export function createProvenance(sql: SqlStore): Provenance {
   const { db } = sql;
@@ -28,8 +40,10 @@ export function createProvenance(sql: SqlStore): Provenance {
     return nodes;
   }
 
+  /** Their properties as JSON text: most readers want none. */
   async function edgesFrom(ids: readonly string[]) {
-    const edges: (LineageEdge & { properties: Record<string, unknown> })[] = [];
+    const edges: (LineageEdge & { properties: string })[] = [];
+    const breathe = createBreather();
     for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
       const rows = await db.selectFrom("lineage_edge").selectAll()
         .where("from_id", "in", ids.slice(at, at + IDS_AT_ONCE)).execute();
@@ -39,9 +53,10 @@ export function createProvenance(sql: SqlStore): Provenance {
           to: row.to_id,
           type: row.type,
           claimedBy: row.claimed_by,
-          properties: JSON.parse(row.properties_json),
+          properties: row.properties_json,
         });
       }
+      await breathe();
     }
     return edges;
   }
@@ -55,14 +70,40 @@ export function createProvenance(sql: SqlStore): Provenance {
     );
   }
 
-  async function passages(revision: string | undefined, properties: Record<string, unknown>) {
-    if (revision === undefined) return [];
-    const chunks = Array.isArray(properties["chunks"]) ? new Set(properties["chunks"]) : undefined;
-    const rows = await db.selectFrom("chunk").select(["id", "start", "end", "page"])
-      .where("revision_id", "=", revision).orderBy("position").execute();
-    return rows
-      .filter((row) => chunks === undefined || chunks.has(row.id))
-      .map(({ id, start, end, page }) => ({ chunk: id, start, end, page: page ?? undefined }));
+  /** Contents that are still there, by id. */
+  async function citedOf(ids: readonly string[]) {
+    const rows = [];
+    for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+      rows.push(
+        ...await db.selectFrom("content")
+          .select(["id", "title", "authors_json", "published", "licence", "url"])
+          .where("id", "in", ids.slice(at, at + IDS_AT_ONCE)).execute(),
+      );
+    }
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  /** Reads the passages of revisions, each revision once. */
+  function createPassages(): (revision: string | undefined) => Promise<Passages> {
+    const known = new Map<string, Passages>();
+    return async (revision) => {
+      if (revision === undefined) return NO_PASSAGES;
+      const before = known.get(revision);
+      if (before) return before;
+      const rows = await db.selectFrom("chunk").select(["id", "start", "end", "page"])
+        .where("revision_id", "=", revision).orderBy("position").execute();
+      const read: Passages = {
+        all: rows.map(({ id, start, end, page }) => ({
+          chunk: id,
+          start,
+          end,
+          page: page ?? undefined,
+        })),
+        places: new Map(rows.map(({ id }, place) => [id, place])),
+      };
+      known.set(revision, read);
+      return read;
+    };
   }
 
   return {
@@ -115,39 +156,50 @@ export function createProvenance(sql: SqlStore): Provenance {
       const sources = new Map(
         (await nodesOf(generated.map((edge) => edge.to))).map((source) => [source.id, source]),
       );
+      const byPart = Map.groupBy(claims, (claim) => claim.from);
+      const claimants = new Map(partEdges.map((edge) => [edge.to, edge.claimedBy]));
+      const passagesOf = createPassages();
+      const breathe = createBreather();
       const parts: AttributedPart[] = [];
+      let left = MAX_PASSAGES;
+      let truncated = false;
       partNodes.sort((a, b) => Number(a.properties["position"]) - Number(b.properties["position"]));
       for (const part of partNodes) {
         const used: Source[] = [];
-        for (const claim of claims.filter((c) => c.from === part.id && c.type === "SOURCED_FROM")) {
+        for (const claim of byPart.get(part.id) ?? []) {
+          if (claim.type !== "SOURCED_FROM") continue;
           const source = sources.get(claim.to);
-          const revision = text(claim.properties["revision"]);
+          const properties = JSON.parse(claim.properties);
+          const revision = text(properties["revision"]);
+          const named = among(await passagesOf(revision), properties["chunks"]);
+          const passages = named.slice(0, left);
+          left -= passages.length;
+          truncated ||= passages.length < named.length;
           used.push({
             content: claim.to,
             title: source?.label ?? "(deleted)",
             url: text(source?.properties["url"]),
             revision,
-            passages: await passages(revision, claim.properties),
+            passages,
           });
+          await breathe();
         }
         parts.push({
           id: text(part.properties["part"]) ?? part.id,
           kind: text(part.properties["kind"]) ?? "section",
           title: part.label,
           location: text(part.properties["location"]),
-          claimedBy: partEdges.find((edge) => edge.to === part.id)?.claimedBy ?? "host",
+          claimedBy: claimants.get(part.id) ?? "host",
           sources: used,
         });
       }
-      const cited = await db.selectFrom("content")
-        .select(["id", "title", "authors_json", "published", "licence", "url"])
-        .where("id", "in", [...sources.keys()]).execute();
+      const cited = await citedOf([...sources.keys()]);
       const order = [...new Set(generated.map((edge) => edge.to))];
       return {
         artifact,
         text: attributionText(
           order.map((id) => {
-            const row = cited.find((content) => content.id === id);
+            const row = cited.get(id);
             return {
               title: row?.title ?? sources.get(id)?.label ?? "(deleted)",
               authors: row ? JSON.parse(row.authors_json) : [],
@@ -159,6 +211,7 @@ export function createProvenance(sql: SqlStore): Provenance {
           }),
         ),
         parts,
+        truncated,
       };
     },
 
@@ -173,6 +226,14 @@ export function createProvenance(sql: SqlStore): Provenance {
       return rows;
     },
   };
+}
+
+/** Those of the passages that a claim names, in their order; all for a claim of the whole source. */
+function among({ all, places }: Passages, named: unknown): readonly Passage[] {
+  if (!Array.isArray(named)) return all;
+  const found = new Set(named.map((chunk) => places.get(chunk)));
+  return [...found].filter((place) => place !== undefined).sort((a, b) => a - b)
+    .map((place) => all[place]!);
 }
 
 const text = (value: unknown): string | undefined => typeof value === "string" ? value : undefined;

@@ -3,6 +3,7 @@
  * that plugin. An edge leads from what was made to what it was made by, of or with.
  */
 import type { Attribution, ContentType } from "../../sdk/types.ts";
+import { createBreather } from "../breathe.ts";
 import type { Job } from "../jobs/job.ts";
 import type { Tx } from "../stores/sql.ts";
 
@@ -89,6 +90,9 @@ export function partNode(artifact: string, part: string): string {
   return `${artifact}#${part}`;
 }
 
+/** Rows of one multi-row insert: a few milliseconds, then the loop may turn. */
+const ROWS_AT_ONCE = 200;
+
 /** Writes lineage within a transaction; `now` stamps what is new. */
 export function lineageOf(tx: Tx, now: string) {
   const nodes = new Map<string, { type: NodeType; label: string; properties: object }>();
@@ -133,6 +137,13 @@ export function lineageOf(tx: Tx, now: string) {
     edge(of, "CREATED_BY", node(job.user, "User", user?.name ?? job.user));
   }
 
+  /** One licence at a time: the one before goes. */
+  async function licensed(of: string, licence: string | undefined): Promise<void> {
+    await tx.deleteFrom("lineage_edge").where("from_id", "=", of)
+      .where("type", "=", "HAS_LICENSE").where("claimed_by", "=", "host").execute();
+    if (licence) edge(of, "HAS_LICENSE", node(`license:${licence}`, "License", licence));
+  }
+
   async function flush(): Promise<void> {
     const rows = [...nodes].map(([id, n]) => ({
       id,
@@ -141,8 +152,10 @@ export function lineageOf(tx: Tx, now: string) {
       properties_json: JSON.stringify(n.properties),
       created: now,
     }));
-    for (let at = 0; at < rows.length; at += 500) {
-      await tx.insertInto("lineage_node").values(rows.slice(at, at + 500))
+    const breathe = createBreather();
+    for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
+      await breathe();
+      await tx.insertInto("lineage_node").values(rows.slice(at, at + ROWS_AT_ONCE))
         .onConflict((c) =>
           c.column("id").doUpdateSet((x) => ({
             type: x.ref("excluded.type"),
@@ -159,8 +172,9 @@ export function lineageOf(tx: Tx, now: string) {
       properties_json: JSON.stringify(e.properties),
       created: now,
     }));
-    for (let at = 0; at < links.length; at += 500) {
-      await tx.insertInto("lineage_edge").values(links.slice(at, at + 500))
+    for (let at = 0; at < links.length; at += ROWS_AT_ONCE) {
+      await breathe();
+      await tx.insertInto("lineage_edge").values(links.slice(at, at + ROWS_AT_ONCE))
         .onConflict((c) =>
           c.columns(["from_id", "to_id", "type", "claimed_by"]).doUpdateSet((x) => ({
             properties_json: x.ref("excluded.properties_json"),
@@ -177,13 +191,18 @@ export function lineageOf(tx: Tx, now: string) {
         revision,
       });
       await common(content.id, plugin, job, "IMPORTED_BY");
-      if (content.licence) {
-        edge(
-          content.id,
-          "HAS_LICENSE",
-          node(`license:${content.licence}`, "License", content.licence),
-        );
-      }
+      await licensed(content.id, content.licence);
+      await flush();
+    },
+
+    /** A content that is there has another title or licence. */
+    async described({ id, title, licence }: {
+      readonly id: string;
+      readonly title: string;
+      readonly licence: string | undefined;
+    }): Promise<void> {
+      await tx.updateTable("lineage_node").set({ label: title }).where("id", "=", id).execute();
+      await licensed(id, licence);
       await flush();
     },
 
@@ -221,15 +240,18 @@ export function lineageOf(tx: Tx, now: string) {
 }
 
 /** One claim for each part and source, with the passages of all that were made. */
-function mergeClaims(attributions: readonly Attribution[]): Attribution[] {
-  const merged = new Map<string, Attribution>();
+export function mergeClaims(attributions: readonly Attribution[]): Attribution[] {
+  const merged = new Map<string, { claim: Attribution; chunks: Set<string>; whole: boolean }>();
   for (const claim of attributions) {
     const key = JSON.stringify([claim.part.id, claim.source]);
-    const before = merged.get(key);
+    let entry = merged.get(key);
+    if (entry === undefined) merged.set(key, entry = { claim, chunks: new Set(), whole: false });
     // No passage named means the whole source, whatever else is named.
-    const whole = claim.chunks.length === 0 || before?.chunks.length === 0;
-    const chunks = whole ? [] : [...new Set([...(before?.chunks ?? []), ...claim.chunks])];
-    merged.set(key, { part: before?.part ?? claim.part, source: claim.source, chunks });
+    if (claim.chunks.length === 0) entry.whole = true;
+    for (const chunk of claim.chunks) entry.chunks.add(chunk);
   }
-  return [...merged.values()];
+  return [...merged.values()].map(({ claim, chunks, whole }) => ({
+    ...claim,
+    chunks: whole ? [] : [...chunks],
+  }));
 }

@@ -51,6 +51,8 @@ export interface AttributionReport {
   /** Ready to print below the work: one line a source. */
   readonly text: string;
   readonly parts: readonly AttributedPart[];
+  /** Whether the bound on passages of one answer left some out. */
+  readonly truncated: boolean;
 }
 
 export interface Provenance {

@@ -1,5 +1,5 @@
 import { stemmer } from "stemmer";
-import { isUnspaced } from "./unspaced.ts";
+import { isUnspaced } from "../stores/unspaced.ts";
 
 const WORD = /[\p{L}\p{N}]+/gu;
 

@@ -30,6 +30,8 @@ export interface BlobKeeper {
 }
 
 export interface SweepOptions {
+  /** Looks at these blobs alone. @default all */
+  readonly only?: readonly string[] | undefined;
   /** Younger ones stay. @default 24 h */
   readonly olderThanMs?: number | undefined;
   /**
@@ -65,24 +67,37 @@ export function createBlobKeeper(
   }
 
   return {
-    // A sweep between the two steps would take a blob that was there already.
-    put: (owner, bytes, mediaType = "application/octet-stream") =>
-      gate.pass(async () => {
-        const blob = await objects.put(bytes);
+    async put(owner, bytes, mediaType = "application/octet-stream") {
+      // A sweep between the two steps would take a blob that was there already. The gate is entered when
+      // the last byte is there: a slow sender must not keep a sweep waiting.
+      let leave: (() => void) | undefined;
+      const enter = async () => {
+        leave = await gate.enter();
+      };
+      try {
+        if (bytes instanceof Uint8Array) await enter();
+        const blob = await objects.put(
+          bytes instanceof Uint8Array
+            ? bytes
+            : bytes.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({ flush: enter })),
+        );
         await keep(owner, blob, mediaType);
         return blob;
-      }),
+      } finally {
+        leave?.();
+      }
+    },
     get: (digest) => objects.get(digest),
     open: (digest, range) => objects.open(digest, range),
     stat: (digest) => objects.stat(digest),
     async release(owner, tx) {
       await (tx ?? store.db).deleteFrom("blob_lease").where("owner", "=", owner).execute();
     },
-    async sweep({ olderThanMs = DAY_MS, orphans = false } = {}) {
+    async sweep({ only, olderThanMs = DAY_MS, orphans = false } = {}) {
       await store.db.deleteFrom("blob_lease").where("until_ms", "<=", now()).execute();
       const before = new Date(now() - olderThanMs).toISOString();
       let removed = 0;
-      for (const digest of await candidates(store, before)) {
+      for (const digest of await candidates(store, before, only)) {
         removed += await gate.alone(async () => {
           if (!await dropUnneeded(store, digest)) return 0;
           await objects.delete(digest);
@@ -95,7 +110,21 @@ export function createBlobKeeper(
   };
 }
 
-async function candidates(store: SqlStore, before: string): Promise<string[]> {
+async function candidates(
+  store: SqlStore,
+  before: string,
+  only: readonly string[] | undefined,
+): Promise<string[]> {
+  if (only !== undefined) {
+    // One at a time: they are few, and what refers to them is looked at when they go.
+    const found = await Promise.all(
+      only.map((digest) =>
+        store.db.selectFrom("blob").select("digest")
+          .where("digest", "=", digest).where("created", "<=", before).executeTakeFirst()
+      ),
+    );
+    return found.flatMap((row) => row === undefined ? [] : [row.digest]);
+  }
   const { rows } = await sql<{ digest: string }>`
     select digest from blob where created <= ${before}
     and digest not in (select digest from blob_lease)
@@ -132,38 +161,43 @@ async function dropOrphans(store: SqlStore, objects: ObjectStore): Promise<numbe
   return removed;
 }
 
-/** Lets many pass together, or one alone; whoever wants to be alone waits until the others are through. */
+/** Lets many in together, or one alone, in the order in which they come. */
 function createGate() {
-  let passing = 0;
-  let held: Promise<unknown> | undefined;
-  let free: (() => void) | undefined;
+  let inside = 0;
+  let held = false;
+  const waiting: { readonly alone: boolean; readonly go: () => void }[] = [];
+
+  function admit(): void {
+    for (let next = waiting[0]; next !== undefined && !held; next = waiting[0]) {
+      if (next.alone && inside > 0) return;
+      waiting.shift();
+      if (next.alone) held = true;
+      else inside++;
+      next.go();
+    }
+  }
+  function come(alone: boolean): Promise<void> {
+    return new Promise((go) => {
+      waiting.push({ alone, go });
+      admit();
+    });
+  }
   return {
-    async pass<T>(work: () => Promise<T>): Promise<T> {
-      while (held !== undefined) await held;
-      passing++;
+    /** Resolves, once inside, with the function to leave by. */
+    async enter(): Promise<() => void> {
+      await come(false);
+      return () => {
+        inside--;
+        admit();
+      };
+    },
+    async alone<T>(work: () => Promise<T>): Promise<T> {
+      await come(true);
       try {
         return await work();
       } finally {
-        if (--passing === 0) free?.();
-      }
-    },
-    async alone<T>(work: () => Promise<T>): Promise<T> {
-      while (passing > 0 || held !== undefined) {
-        await (held ?? new Promise<void>((resolve) => {
-          const before = free;
-          free = () => {
-            free = undefined;
-            before?.();
-            resolve();
-          };
-        }));
-      }
-      const running = work();
-      held = running.catch(() => {});
-      try {
-        return await running;
-      } finally {
-        held = undefined;
+        held = false;
+        admit();
       }
     },
   };

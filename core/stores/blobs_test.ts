@@ -242,3 +242,48 @@ Deno.test("put() fails with the stream that fails, and leaves nothing", async ()
     assert.equal(await blobs.sweep({ orphans: true, olderThanMs: 0 }), 0);
   });
 });
+
+Deno.test("sweep() looks at those blobs alone that it is told to", async () => {
+  await withKeeper(async ({ blobs }) => {
+    const [first, second] = [await blobs.put("o", bytes("1")), await blobs.put("o", bytes("2"))];
+    await blobs.release("o");
+    const only = [first.digest, "0".repeat(64)];
+    assert.equal(await blobs.sweep({ only, olderThanMs: 0 }), 1);
+    assert.equal(await blobs.stat(first.digest), undefined);
+    assert.ok(await blobs.stat(second.digest));
+    assert.equal(await blobs.sweep({ only: [second.digest] }), 0, "younger than a day");
+  });
+});
+
+Deno.test("sweep() does not wait for a sender that takes its time", async () => {
+  await withKeeper(async ({ blobs }) => {
+    const { digest } = await blobs.put("o", bytes("1"));
+    await blobs.release("o");
+    let sender: ReadableStreamDefaultController<Uint8Array>;
+    const slow = blobs.put(
+      "o",
+      new ReadableStream({ start: (controller) => void (sender = controller) }),
+    );
+    sender!.enqueue(bytes("begun"));
+    assert.equal(await blobs.sweep({ only: [digest], olderThanMs: 0 }), 1);
+    sender!.close();
+    assert.deepEqual(await blobs.get((await slow).digest), bytes("begun"));
+  });
+});
+
+Deno.test("sweep() takes its turn while puts follow one another", async () => {
+  await withKeeper(async ({ blobs }) => {
+    const { digest } = await blobs.put("o", bytes("gone"));
+    await blobs.release("o");
+    let swept = false;
+    // Each begins before the one before it has ended: there is never none.
+    const keepPutting = async (name: string) => {
+      for (let i = 0; !swept && i < 2_000; i++) await blobs.put("p", bytes(`${name}${i}`));
+      return swept;
+    };
+    const puts = [keepPutting("a"), keepPutting("b")];
+    assert.equal(await blobs.sweep({ only: [digest], olderThanMs: 0 }), 1);
+    swept = true;
+    assert.deepEqual(await Promise.all(puts), [true, true]);
+  });
+});

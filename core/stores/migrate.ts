@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
 import { CarrelError } from "../errors.ts";
+import { asStorageError } from "./storage_full.ts";
 
 export interface Migration {
   readonly number: number;
@@ -52,7 +53,8 @@ export async function readMigrations(dir: string): Promise<Migration[]> {
 
 /**
  * Applies what is missing. Throws `schema_too_new` when the database was written by a newer Carrel, and
- * `internal` when a migration that was applied reads otherwise today.
+ * `internal` when a migration that was applied reads otherwise today, `storage_full` when there is no room for
+ * the backup or the new schema.
  */
 export function migrate(
   db: DatabaseSync,
@@ -68,7 +70,7 @@ export function migrate(
   if (before.length === 0) return { applied: [], backup: undefined };
   const backup = before[0]!.number > 1 && path !== ":memory:" ? backUp(db, path, now) : undefined;
 
-  db.exec("begin immediate");
+  db.prepare("begin immediate").run();
   try {
     // Once more, now that nobody else can write: another start may have been quicker.
     const todo = missing(db, migrations, path);
@@ -79,11 +81,12 @@ export function migrate(
       db.exec(sql);
       record.run(number, name, checksum, now);
     }
-    db.exec("commit");
+    db.prepare("commit").run();
     return { applied: todo.map(({ number }) => number), backup };
   } catch (error) {
-    db.exec("rollback");
-    throw error;
+    // On a full disk SQLite has done it already.
+    if (db.isTransaction) db.exec("rollback");
+    throw asStorageError(error);
   }
 }
 
@@ -119,6 +122,16 @@ function backUp(db: DatabaseSync, path: string, now: string): string {
   const target = `${path}.${now.replaceAll(/[-:.]/g, "")}-${
     crypto.randomUUID().slice(0, 8)
   }.backup`;
-  db.prepare("vacuum into ?").run(target);
+  try {
+    db.prepare("vacuum into ?").run(target);
+  } catch (error) {
+    // Half a backup is none, and on a full disk it takes what room there is.
+    try {
+      Deno.removeSync(target);
+    } catch {
+      // It was not begun.
+    }
+    throw asStorageError(error);
+  }
   return target;
 }

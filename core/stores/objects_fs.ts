@@ -6,18 +6,22 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CarrelError } from "../errors.ts";
 import type { Blob, ByteRange, ObjectStore } from "./objects.ts";
+import { asStorageError, storing } from "./storage_full.ts";
 
 const DIGEST = /^[0-9a-f]{64}$/;
 const PIECE = 64 * 1024;
 
 /**
  * Opens the folder, made if it is missing. What a crashed writer left in `tmp/` is removed: the caller holds
- * the lock of the data folder, so nobody else can be writing.
+ * the lock of the data folder, so nobody else can be writing. This and `put` throw `storage_full` when the disk
+ * takes no more.
  */
 export async function openObjectsFs(dir: string): Promise<ObjectStore> {
   const tmp = join(dir, "tmp");
-  await Deno.remove(tmp, { recursive: true }).catch(ignoreMissing);
-  await Deno.mkdir(tmp, { recursive: true });
+  await storing(async () => {
+    await Deno.remove(tmp, { recursive: true }).catch(ignoreMissing);
+    await Deno.mkdir(tmp, { recursive: true });
+  });
   const folderOf = (digest: string) => join(dir, digest.slice(0, 2));
   const pathOf = (digest: string) => join(folderOf(digest), digest.slice(2));
 
@@ -58,7 +62,7 @@ export async function openObjectsFs(dir: string): Promise<ObjectStore> {
         return blob;
       } catch (error) {
         await Deno.remove(path).catch(ignoreMissing);
-        throw error;
+        throw asStorageError(error);
       }
     },
     async get(digest) {

@@ -151,7 +151,7 @@ export interface PluginTable {
   enabled: number;
   builtin: number;
   manifest_json: string;
-  /** `Grants` as approved, before any `${…}` is resolved. */
+  /** `DeclaredGrants` as approved, before any `${…}` is resolved. */
   grants_json: string;
   config_json: string;
   installed: string;
@@ -268,6 +268,8 @@ export interface SqlStore extends AsyncDisposable {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Full text: the best chunks of current revisions for a user's words, best first. Never throws on odd input. */
   searchText(query: string, options: TextSearchOptions): Promise<TextHit[]>;
+  /** Full text: makes sure that nothing is left of the words of deleted chunks. May take long; blocks nobody. */
+  forgetText(): Promise<void>;
 }
 
 export interface TextSearchOptions {

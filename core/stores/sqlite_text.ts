@@ -1,6 +1,6 @@
 /** Full text by FTS5: from a user's words to the best chunks. */
 import { type Kysely, sql } from "kysely";
-import { spaced } from "../search/unspaced.ts";
+import { spaced } from "./unspaced.ts";
 import type { Database, TextHit, TextSearchOptions } from "./sql.ts";
 
 /** Words beyond this are left out: nobody types more, and each costs a lookup. */

@@ -140,3 +140,110 @@ Deno.test("a deleted content is gone from lists and search, and keeps a tombston
   assert.equal(tombstone.label, "(deleted)");
   assert.match(tombstone.properties.digest, /^[0-9a-f]{64}$/);
 });
+
+/** Whether a text stands in a stored object, whole. */
+async function isStored(dataDir: string, text: string): Promise<boolean> {
+  for (const folder of Deno.readDirSync(`${dataDir}/objects`)) {
+    if (!folder.isDirectory || folder.name.length !== 2) continue;
+    for (const file of Deno.readDirSync(`${dataDir}/objects/${folder.name}`)) {
+      const path = `${dataDir}/objects/${folder.name}/${file.name}`;
+      if ((await Deno.readTextFile(path)).includes(text)) return true;
+    }
+  }
+  return false;
+}
+
+Deno.test("a hard deletion takes the files, and what jobs and lineage say of them", async () => {
+  await using host = await startTestHost();
+  const text = "# Xylophone\n\nThe body says quixotry.\n";
+  const bring = async (collection: string) => {
+    const form = new FormData();
+    form.append("collection", collection);
+    form.append("metadata", JSON.stringify({ note: "Xylophone note" }));
+    form.append("file", new File([text], "xylophone.md"));
+    const response = await host.fetch("/api/content/import", { method: "POST", body: form });
+    return await host.ended((await response.json()).job);
+  };
+  const [mine, other] = [await bring("mine"), await bring("other")];
+  const exported = await host.ended(
+    (await host.post("/api/content/export", {
+      source_ids: [mine.result.content],
+      format: "ebook",
+      parameters: { title: "Book" },
+    })).job,
+  );
+  const path = `/api/content/${mine.result.content}`;
+  const hardDelete = (id: string) =>
+    host.fetch(`/api/content/${id}?hard_delete=true`, { method: "DELETE" });
+
+  assert.equal((await hardDelete(mine.result.content)).status, 204);
+  // The other collection holds the same bytes.
+  assert.ok(await isStored(host.dataDir, "quixotry"));
+  const kept = await host.fetch(`/api/content/${other.result.content}/files/extracted.txt`);
+  assert.match(await kept.text(), /quixotry/);
+  for (const gone of [path, `${path}/files/extracted.txt`, `${path}/files/document.md`]) {
+    const response = await host.fetch(gone);
+    assert.equal(response.status, 410, gone);
+    await response.body?.cancel();
+  }
+  const job = await host.get(`/api/jobs/${mine.id}`);
+  assert.equal(job.status, "completed");
+  assert.doesNotMatch(JSON.stringify(job), /xylophone/i);
+  const events = await (await host.fetch(`/api/jobs/${mine.id}/events`)).text();
+  const exportEvents = await (await host.fetch(`/api/jobs/${exported.id}/events`)).text();
+  assert.doesNotMatch(events + exportEvents, /xylophone/i);
+  const lineage = `/api/provenance/artifact/${exported.result.artifact}`;
+  assert.doesNotMatch(JSON.stringify(await host.get(`${lineage}/genealogy`)), /xylophone/i);
+  assert.doesNotMatch(JSON.stringify(await host.get(`${lineage}/attribution`)), /xylophone/i);
+
+  assert.equal((await hardDelete(other.result.content)).status, 204);
+  assert.equal(await isStored(host.dataDir, "quixotry"), false);
+  assert.equal((await host.get("/api/search?q=quixotry")).hits.length, 0);
+  // What comes in again is new.
+  const again = await bring("mine");
+  assert.equal(again.result.unchanged, false);
+  assert.notEqual(again.result.content, mine.result.content);
+});
+
+Deno.test("equal uploads at the same time are one revision, and new metadata of known bytes counts", async () => {
+  await using host = await startTestHost();
+  const bring = async (metadata?: object) => {
+    const form = new FormData();
+    if (metadata !== undefined) form.append("metadata", JSON.stringify(metadata));
+    form.append("file", new File(["# Doc\n\nAlpha.\n"], "doc.md"));
+    return await host.fetch("/api/content/import", { method: "POST", body: form });
+  };
+  const answers = await Promise.all([bring(), bring({ topic: "one" }), bring({ topic: "two" })]);
+  const jobs = await Promise.all(
+    answers.map(async (answer) => await host.ended((await answer.json()).job)),
+  );
+  assert.equal(new Set(jobs.map((job) => job.result.revision)).size, 1);
+  assert.equal(jobs.filter((job) => !job.result.unchanged).length, 1);
+  const { content } = jobs[0].result;
+  assert.equal((await host.get(`/api/content/${content}`)).revision.number, 1);
+
+  const named = await host.ended((await (await bring({ title: "New title" })).json()).job);
+  assert.deepEqual(named.result, { ...named.result, content, unchanged: true, updated: true });
+  const shown = await host.get(`/api/content/${content}`);
+  assert.equal(shown.title, "New title");
+  assert.ok(["one", "two"].includes(shown.metadata.topic));
+  const { job } = await host.post("/api/content/export", {
+    source_ids: [content],
+    format: "ebook",
+  });
+  const artifact = await host.get(`/api/artifacts/${(await host.ended(job)).result.artifact}`);
+  assert.equal(artifact.title, "New title");
+
+  const refused = await bring({ junk: "y".repeat(100_000) });
+  assert.equal(refused.status, 400);
+  assert.match((await refused.json()).detail, /metadata/);
+});
+
+Deno.test("a list refuses a cursor that it has not given", async () => {
+  await using host = await startTestHost();
+  for (const list of ["content", "artifacts"]) {
+    const response = await host.fetch(`/api/${list}?cursor=zzz`);
+    assert.equal(response.status, 400);
+    assert.equal((await response.json()).code, "bad_request");
+  }
+});

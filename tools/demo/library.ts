@@ -1,8 +1,8 @@
 /** The first half of the demo: documents in, passages found, a book out, and where its chapter came from. */
 import { basename, join } from "node:path";
 import type { Client } from "../../core/cli/client.ts";
-import { contentOf } from "../../core/cli/commands/import.ts";
-import { hitLines } from "../../core/cli/commands/search.ts";
+import { contentOf, importDone } from "../../core/cli/commands/import.ts";
+import { fileNames, hitLines } from "../../core/cli/commands/search.ts";
 import { artifactOf } from "../../core/cli/commands/export.ts";
 import { download } from "../../core/cli/download.ts";
 import { hintFor } from "../../core/cli/errors.ts";
@@ -11,7 +11,7 @@ import { bytes, count, duration } from "../../core/cli/format.ts";
 import type { Io } from "../../core/cli/io.ts";
 import type { ProgressBoard } from "../../core/cli/progress.ts";
 import { asCliError } from "../../core/cli/session.ts";
-import { mediaTypeOf, type Source } from "../../core/cli/sources.ts";
+import { type BadSource, mediaTypeOf, type Source, unreadable } from "../../core/cli/sources.ts";
 import { drawTree } from "../../core/cli/tree.ts";
 import { clean, wrap } from "../../core/cli/width.ts";
 import type { Page } from "./page.ts";
@@ -27,7 +27,7 @@ export interface DemoContext {
 /** Imports all sources, a bar for each. Returns the contents, in the order of the sources, and how many failed. */
 export async function importSources(
   { io, page, client, signal, board: open }: DemoContext,
-  sources: readonly Source[],
+  sources: readonly (Source | BadSource)[],
 ): Promise<{ readonly contents: string[]; readonly failed: number }> {
   const board = open();
   const begun = io.now();
@@ -36,6 +36,7 @@ export async function importSources(
     const name = source.kind === "file" ? basename(source.path) : source.name;
     const bar = board.add(name);
     try {
+      if (source.kind === "bad") throw source.error;
       const { job } = source.kind === "url"
         ? await client.importUrl(source.url, { signal })
         : await client.importFile({
@@ -43,11 +44,13 @@ export async function importSources(
           mediaType: mediaTypeOf(name),
           bytes: source.kind === "stdin"
             ? io.stdin()
-            : (await Deno.open(source.path, { read: true })).readable,
+            : (await Deno.open(source.path, { read: true }).catch((error) => {
+              throw unreadable(source.name, error);
+            })).readable,
         }, { signal });
       const ended = await followJob(client, job.id, bar, {
         signal,
-        done: async (done) => (await client.content(contentOf(done) ?? "")).title,
+        done: (done) => importDone(client, done),
       });
       if (ended.error) failures.set(i, failure(page, name, ended.error, ended.id));
       return contentOf(ended);
@@ -94,12 +97,17 @@ export async function searchPhrases(
     const begun = io.now();
     const { hits } = await client.search(phrase, { k: 2 });
     const took = duration(io.now() - begun);
+    const names = await fileNames(client, hits);
     if (i > 0) page.lines([""]);
     page.lines([`${style.bold(`“${phrase}”`)}  ${style.dim(took)}`]);
     hits.forEach((hit, rank) =>
       page.lines(
         // Without the line of ids: this is for reading.
-        hitLines(hit, rank + 1, { width: width - 3, style }).slice(0, -1),
+        hitLines(hit, rank + 1, {
+          width: width - 3,
+          style,
+          filename: names.get(hit.content.id),
+        }).slice(0, -1),
       )
     );
     if (hits.length === 0) page.say("Nothing found.");

@@ -5,6 +5,7 @@ import { wrap } from "../../core/cli/width.ts";
 
 export interface Page {
   readonly style: Style;
+  /** Columns to fill: those of the terminal; without one, nothing is cut. */
   readonly width: number;
   /** A new part of the demo. */
   heading(text: string): void;
@@ -14,8 +15,11 @@ export interface Page {
   lines(lines: readonly string[]): void;
 }
 
+/** Columns that prose fills at most: longer lines are hard to read. */
+const PROSE = 110;
+
 export function createPage(io: Io, style: Style): Page {
-  const width = Math.max(60, Math.min(io.terminal.out ? io.size().columns : 100, 110));
+  const width = io.terminal.out ? Math.max(40, io.size().columns) : Infinity;
   let part = 0;
   const print = (line: string) => io.out.write(line + "\n");
   return {
@@ -27,7 +31,7 @@ export function createPage(io: Io, style: Style): Page {
       print(`${style.cyan(String(part))}  ${style.bold(text)}`);
     },
     say(text) {
-      for (const line of wrap(text, width - 4)) print(`   ${line}`);
+      for (const line of wrap(text, Math.min(width, PROSE) - 4)) print(`   ${line}`);
     },
     lines(lines) {
       for (const line of lines) print(`   ${line}`.trimEnd());

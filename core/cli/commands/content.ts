@@ -1,6 +1,9 @@
 /** `carrel content`: what is in the library. */
 import { resolve } from "node:path";
+import { Option } from "commander";
+import { CONTENT_TYPES } from "../../../sdk/types.ts";
 import { type Builder, wholeNumber } from "../args.ts";
+import { askYesNo } from "../ask.ts";
 import type { ArtifactJson, ContentJson } from "../wire.ts";
 import { bytes, count, pairs, table, when } from "../format.ts";
 import { download } from "../download.ts";
@@ -28,7 +31,7 @@ export function addContent({ program, action }: Builder): void {
     .description("list contents, newest first")
     .option("--limit <number>", "at most so many", wholeNumber(1, 200), 50)
     .option("--cursor <cursor>", "go on where a list ended")
-    .option("--type <type>", "only this type, for example webpage")
+    .addOption(new Option("--type <type>", "only this type").choices(CONTENT_TYPES))
     .option("--collection <name>", "only of this collection")
     .option("--artifacts", "list what was made of contents instead")
     .action(action(async (session, options: ListOptions) => {
@@ -45,9 +48,10 @@ export function addContent({ program, action }: Builder): void {
         item.type,
         when(item.created),
         item.title,
+        "url" in item ? item.filename ?? item.url : "",
       ]);
       if (rows.length === 0) session.note("Nothing here yet: carrel import FILE or https://…");
-      else printTable(session, rows);
+      else printTable(session, rows, !options.artifacts);
       if (list.cursor !== null) session.note(`More: --cursor ${list.cursor}`);
     }));
 
@@ -121,10 +125,9 @@ export function addContent({ program, action }: Builder): void {
     .action(action(async (session, options: DeleteOptions, ids: string[]) => {
       const { client } = await session.connect();
       if (options.hard && !options.yes && session.io.terminal.in) {
-        const answer = await session.io.ask(
-          `Delete ${count(ids.length, "content")} for good? [y/N] `,
-        );
-        if (!/^y(es)?$/i.test(answer?.trim() ?? "")) throw interruptedError("Nothing is deleted.");
+        const question = `Delete ${count(ids.length, "content")} for good?`;
+        const yes = await askYesNo(session.io, question, session.signal);
+        if (!yes) throw interruptedError("Nothing is deleted.");
       }
       for (const id of ids) {
         await client.deleteContent(id, options.hard ?? false);
@@ -134,13 +137,17 @@ export function addContent({ program, action }: Builder): void {
     }));
 }
 
-function printTable(session: Session, rows: string[][]): void {
+/** Columns from which on there is room beside the title for where a content came from. */
+const WIDE = 110;
+
+function printTable(session: Session, rows: string[][], contents: boolean): void {
   const { width, style } = session;
   const columns = [
     { title: "id" },
     { title: "type" },
     { title: "made", paint: style.dim },
     { title: "title", flexible: true },
+    ...(contents && width >= WIDE ? [{ title: "from", flexible: true, paint: style.dim }] : []),
   ];
   for (const line of table(columns, rows, { width, style })) session.print(line);
 }
@@ -155,7 +162,7 @@ function contentPairs(item: ContentJson): Pairs {
   return [
     ["id", item.id],
     ["type", item.type],
-    ["address", item.url],
+    item.filename === null ? ["address", item.url] : ["file", item.filename],
     ...some("authors", item.authors.join(", ")),
     ...some("published", item.published),
     ...some("language", item.language),

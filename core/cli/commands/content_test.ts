@@ -32,3 +32,26 @@ Deno.test("carrel content lists, shows, saves and deletes", async () => {
   assert.equal((await t.carrel(hard, { terminal: true, answers: ["y"] })).exit, EXIT.ok);
   assert.deepEqual(t.host.seen.at(-1)!.query, { hard_delete: "true" });
 });
+
+Deno.test("carrel content names an uploaded file by its name", async () => {
+  await using t = await setup();
+  const url = `upload:${"0f".repeat(32)}`;
+  t.host.contents.push(contentJson("content_1", { url, filename: "desks.pdf", title: "Desks" }));
+  const shown = await t.carrel(["content", "show", "content_1"]);
+  assert.match(shown.out, /file +desks\.pdf/);
+  const list = await t.carrel(["content", "list"]);
+  assert.match(list.out, /Desks  desks\.pdf/);
+  assert.doesNotMatch(shown.out + list.out, /upload:/);
+  const narrow = await t.carrel(["content", "list"], { terminal: true, columns: 80 });
+  assert.doesNotMatch(narrow.out, /from/);
+});
+
+Deno.test("carrel content delete asks again when the answer is neither yes nor no", async () => {
+  await using t = await setup();
+  const { exit, err } = await t.carrel(["content", "delete", "content_1", "--hard"], {
+    terminal: true,
+    answers: ["maybe", "Y"],
+  });
+  assert.equal(exit, EXIT.ok);
+  assert.match(err, /Please answer y or n; “maybe” is neither/);
+});

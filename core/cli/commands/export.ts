@@ -1,11 +1,12 @@
 /** `carrel export`: content becomes a book. */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Builder, gatherPairs, wholeNumber } from "../args.ts";
 import type { Client } from "../client.ts";
 import { CliError, usageError } from "../errors.ts";
-import { bytes } from "../format.ts";
+import { bytes, shellWord } from "../format.ts";
 import { followJob, interruptJobs, mustComplete } from "../follow.ts";
-import { download, downloadTo, mustBeFree, safeName } from "../download.ts";
+import { asCliError } from "../session.ts";
+import { download, downloadTo, mustBeFree, mustBeWritable, safeName } from "../download.ts";
 import { clean } from "../width.ts";
 import type { JobJson } from "../wire.ts";
 
@@ -61,6 +62,20 @@ async function sourceIds(client: Client, ids: string[], options: ExportOptions):
   return options.all ? [...found].reverse() : [...found];
 }
 
+/** What was made is there, and where it should go, it could not: says how to get it. */
+function notSaved(error: unknown, artifact: string, file: string): CliError {
+  const { code, message, exit } = asCliError(error);
+  return new CliError(
+    code,
+    `${message.replace(/\.?$/, ".")} It is kept in the library as ${artifact}.`,
+    {
+      cause: error,
+      exit,
+      hint: `To save it: carrel content files ${artifact} ${shellWord(file)} -o FILE`,
+    },
+  );
+}
+
 export function addExport({ program, action }: Builder): void {
   program.command("export")
     .description("make a book of contents, and save it")
@@ -85,8 +100,12 @@ export function addExport({ program, action }: Builder): void {
       const target = options.output === undefined || options.output === "-"
         ? undefined
         : resolve(session.io.cwd, options.output);
+      // Before the work, not after it.
       if (target !== undefined) await mustBeFree(target, options.force);
-      const { client } = await session.connect();
+      if (options.output !== "-" && options.wait !== false) {
+        await mustBeWritable(target === undefined ? session.io.cwd : dirname(target));
+      }
+      const { client, own } = await session.connect();
       const { job: started } = await client.export({
         source_ids: await sourceIds(client, ids, options),
         format: options.format,
@@ -112,7 +131,8 @@ export function addExport({ program, action }: Builder): void {
         job = await followJob(client, started.id, bar, { signal: session.signal });
       } catch (error) {
         if (!session.signal.aborted) throw error;
-        bar.end("cancelled");
+        if (own) bar.end("cancelled");
+        else bar.end("left", "in the server");
         board.close();
         throw await interruptJobs(session, [started.id]);
       }
@@ -125,19 +145,19 @@ export function addExport({ program, action }: Builder): void {
       }
       if (options.output === "-" && !session.json) {
         const { out } = session.io;
-        await downloadTo(
-          client,
-          artifact.id,
-          file.name,
-          (piece) => out.write(piece),
-          session.signal,
-        );
+        const { signal } = session;
+        await downloadTo(client, artifact.id, file.name, (piece) => out.write(piece), signal)
+          .catch((error) => {
+            throw notSaved(error, artifact.id, file.name);
+          });
         return;
       }
       const path = target ?? resolve(session.io.cwd, safeName(file.name));
       const size = await download(client, artifact.id, file.name, path, {
         force: options.force,
         signal: session.signal,
+      }).catch((error) => {
+        throw notSaved(error, artifact.id, file.name);
       });
       session.answer({ artifact, job, saved: path });
       session.print(`${path}  ${session.style.dim(bytes(size))}`);

@@ -4,10 +4,10 @@ import { type Builder, gatherPairs, wholeNumber } from "../args.ts";
 import type { Client, ImportSettings } from "../client.ts";
 import { type CliError, EXIT } from "../errors.ts";
 import { count } from "../format.ts";
-import { bounded, failureLines, followJob, interruptJobs } from "../follow.ts";
+import { bounded, type Done, failureLines, followJob, interruptJobs } from "../follow.ts";
 import type { Bar } from "../progress.ts";
 import { asCliError, type Session } from "../session.ts";
-import { expandSources, mediaTypeOf, type Source } from "../sources.ts";
+import { type BadSource, expandSources, mediaTypeOf, type Source, unreadable } from "../sources.ts";
 import { clean } from "../width.ts";
 import type { AcceptedJson, JobJson } from "../wire.ts";
 
@@ -28,12 +28,34 @@ interface Item {
   readonly error?: CliError | undefined;
   /** Found in a folder, and no plugin takes it. */
   readonly skipped?: boolean | undefined;
+  /** Which revision of the content it is, when the import was waited for. */
+  readonly revision?: number | undefined;
 }
 
 /** The content that a completed import made. */
 export function contentOf(job: JobJson): string | undefined {
   const content = (job.result as { content?: unknown } | null)?.content;
   return typeof content === "string" ? content : undefined;
+}
+
+/** Whether the library had these bytes from this place already. */
+export function isUnchanged(job: JobJson): boolean {
+  return (job.result as { unchanged?: unknown } | null)?.unchanged === true;
+}
+
+/** The last word on a completed import, and the revision that it made or met. */
+export async function importDone(
+  client: Client,
+  job: JobJson,
+): Promise<Done & { readonly revision?: number | undefined }> {
+  const id = contentOf(job);
+  const outcome = isUnchanged(job) ? "unchanged" : "completed";
+  // It may have been deleted in the meantime.
+  const content = id === undefined ? undefined : await client.content(id).catch(() => undefined);
+  if (content === undefined) return { outcome, message: "" };
+  const { title, revision: { number } } = content;
+  const isNew = outcome === "completed" && number > 1;
+  return { outcome, message: isNew ? `revision ${number}: ${title}` : title, revision: number };
 }
 
 export function addImport({ program, action }: Builder): void {
@@ -54,10 +76,19 @@ export function addImport({ program, action }: Builder): void {
     .option("--no-wait", "only start the imports")
     .action(action(async (session, options: ImportOptions, words: string[]) => {
       const sources = await expandSources(words, { cwd: session.io.cwd, stdinName: options.name });
+      const bad = sources.filter((source) => source.kind === "bad");
+      if (bad.length === 1 && sources.length === 1) throw bad[0]!.error;
+      if (bad.length === sources.length) return summary(session, bad.map(badItem), true);
       const { client, own } = await session.connect();
       const { terminal } = session.io;
       const wait = options.wait ?? (terminal.out || terminal.err || own !== undefined);
-      const items = await importAll(session, client, sources, options, wait);
+      const items = await importAll(
+        session,
+        { client, own: own !== undefined },
+        sources,
+        options,
+        wait,
+      );
       if (!wait && own !== undefined) {
         session.note(
           "No server runs on this library: the imports begin when one does (carrel serve).",
@@ -67,15 +98,20 @@ export function addImport({ program, action }: Builder): void {
     }));
 }
 
+function badItem({ name, error }: BadSource): Item {
+  return { source: name, error };
+}
+
 async function importAll(
   session: Session,
-  client: Client,
-  sources: readonly Source[],
+  { client, own }: { readonly client: Client; readonly own: boolean },
+  sources: readonly (Source | BadSource)[],
   options: ImportOptions,
   wait: boolean,
 ): Promise<Item[]> {
   const board = session.board();
   const open = new Set<string>();
+  let sent = 0;
   const settings: ImportSettings = {
     plugin: options.plugin,
     collection: options.collection,
@@ -85,35 +121,46 @@ async function importAll(
   };
   const results = await bounded(sources, options.parallel, async (source): Promise<Item> => {
     session.signal.throwIfAborted();
+    if (source.kind === "bad") {
+      sent++;
+      return badItem(source);
+    }
     const bar = board.add(source.kind === "file" ? basename(source.path) : source.name);
+    let started: JobJson | undefined;
+    let revision: number | undefined;
     try {
-      const { job } = await start(session, client, source, settings, bar);
+      started = (await start(session, client, source, settings, bar)).job;
+      sent++;
       if (!wait) {
-        bar.end("completed", `${job.status} as ${job.id}`);
-        return { source: source.name, job };
+        bar.end("queued", started.id);
+        return { source: source.name, job: started };
       }
-      open.add(job.id);
-      const ended = await followJob(client, job.id, bar, {
+      open.add(started.id);
+      const ended = await followJob(client, started.id, bar, {
         signal: session.signal,
-        done: async (done) => {
-          const id = contentOf(done);
-          return id === undefined ? "" : (await client.content(id)).title;
+        done: async (job) => {
+          const done = await importDone(client, job);
+          revision = done.revision;
+          return done;
         },
       });
-      open.delete(job.id);
-      return { source: source.name, job: ended };
+      open.delete(ended.id);
+      return { source: source.name, job: ended, revision };
     } catch (error) {
       const said = asCliError(error);
       const skipped = source.kind === "file" && source.found &&
         (said.code === "no_plugin" || said.code === "unsupported_media_type");
-      if (skipped) bar.end("cancelled", "left out: no plugin takes it");
-      else if (session.signal.aborted) bar.end("cancelled");
-      else bar.end("failed", `${said.code}: ${said.message}`);
+      if (skipped) bar.end("skipped", "no plugin takes it");
+      else if (!session.signal.aborted) bar.end("failed", `${said.code}: ${said.message}`);
+      else if (started === undefined) bar.end("cancelled", "not sent");
+      else if (own) bar.end("cancelled");
+      else bar.end("left", "in the server");
+      if (started === undefined && !session.signal.aborted) sent++;
       return skipped ? { source: source.name, skipped } : { source: source.name, error: said };
     }
   });
   board.close();
-  if (session.signal.aborted) throw await interruptJobs(session, [...open]);
+  if (session.signal.aborted) throw await interruptJobs(session, [...open], sources.length - sent);
   return results.map((one, i) =>
     one.status === "fulfilled"
       ? one.value
@@ -140,7 +187,9 @@ async function start(
       settings,
     );
   }
-  const file = await Deno.open(source.path, { read: true });
+  const file = await Deno.open(source.path, { read: true }).catch((error) => {
+    throw unreadable(source.name, error);
+  });
   return await client.importFile(
     { name: basename(source.path), mediaType, bytes: file.readable },
     {
@@ -159,17 +208,21 @@ async function start(
 function summary(session: Session, items: readonly Item[], wait: boolean) {
   const { style } = session;
   session.answer({
-    items: items.map(({ source, job, error, skipped }) => ({
+    items: items.map(({ source, job, error, skipped, revision }) => ({
       source,
       content: job ? contentOf(job) ?? null : null,
       job: job ?? null,
       error: error ? { code: error.code, message: error.message } : job?.error ?? null,
       skipped: skipped ?? false,
+      unchanged: job !== undefined && isUnchanged(job),
+      revision: revision ?? null,
     })),
   });
-  for (const { source, job } of items) {
+  for (const { source, job, revision = 1 } of items) {
     const id = job && (wait ? contentOf(job) : job.id);
-    if (id !== undefined) session.print(`${id}  ${clean(source)}`);
+    if (id === undefined) continue;
+    const note = isUnchanged(job!) ? "unchanged" : revision > 1 ? `revision ${revision}` : "";
+    session.print(`${id}  ${clean(source)}${note && `  ${style.dim(note)}`}`);
   }
   for (const { source, job, error } of items) {
     const lines = error
@@ -187,19 +240,24 @@ function summary(session: Session, items: readonly Item[], wait: boolean) {
   const failed = items.filter((item) =>
     item.error !== undefined || (wait && item.job !== undefined && item.job.status !== "completed")
   );
-  const skipped = items.filter((item) => item.skipped).length;
-  if (items.length > 1) {
-    const done = items.length - failed.length - skipped;
-    session.note(
-      [
-        `${count(done, "document")} ${wait ? "imported" : "under way"}`,
-        ...(failed.length ? [`${failed.length} failed`] : []),
-        ...(skipped ? [`${skipped} left out`] : []),
-      ].join(", ") + ".",
-    );
-  }
+  if (items.length > 1) session.note(tally(items, failed.length, wait));
   if (failed.length === 0) return EXIT.ok;
   return failed.every((item) => item.error?.exit === EXIT.unreachable)
     ? EXIT.unreachable
     : EXIT.failed;
+}
+
+/** `3 documents imported, 2 unchanged, 1 failed.` */
+function tally(items: readonly Item[], failed: number, wait: boolean): string {
+  const skipped = items.filter((item) => item.skipped).length;
+  const unchanged = items.filter(({ job }) => job !== undefined && isUnchanged(job)).length;
+  const done = items.length - failed - skipped - unchanged;
+  const parts = ([
+    [done, wait ? "imported" : "under way"],
+    [unchanged, "unchanged"],
+    [failed, "failed"],
+    [skipped, "left out"],
+  ] as const).filter(([n]) => n > 0);
+  return parts.map(([n, word], i) => `${i === 0 ? count(n, "document") : n} ${word}`).join(", ") +
+    ".";
 }

@@ -1,10 +1,13 @@
 /** `carrel job`: the work that is done, under way and to do. */
+import { Option } from "commander";
+import { JOB_STATUSES } from "../../jobs/job.ts";
 import { type Builder, wholeNumber } from "../args.ts";
 import type { Column } from "../format.ts";
 import { count, duration, pairs, table, when } from "../format.ts";
-import { bounded, failureLines, followJob, placeOf } from "../follow.ts";
+import { bounded, failureLines, followJob, interruptJobs, placeOf } from "../follow.ts";
 import { EXIT, interruptedError } from "../errors.ts";
 import type { Session } from "../session.ts";
+import { messageOf, subjectOf } from "../subject.ts";
 import { clean } from "../width.ts";
 import { hasEnded, type JobJson } from "../wire.ts";
 
@@ -13,18 +16,6 @@ interface ListOptions {
   readonly cursor?: string;
   readonly status?: string;
   readonly kind?: string;
-}
-
-/** What a job is about, in a few words. */
-export function subjectOf(job: JobJson): string {
-  const input = job.input as {
-    url?: unknown;
-    upload?: { name?: unknown };
-    format?: unknown;
-    parameters?: { title?: unknown };
-  } | null;
-  const names = [input?.upload?.name, input?.url, input?.parameters?.title, input?.format];
-  return names.find((name) => typeof name === "string") ?? job.plugin ?? job.kind;
 }
 
 function took(job: JobJson): string {
@@ -51,8 +42,8 @@ export function addJob({ program, action }: Builder): void {
     .description("list jobs, newest first")
     .option("--limit <number>", "at most so many", wholeNumber(1, 200), 20)
     .option("--cursor <cursor>", "go on where a list ended")
-    .option("--status <status>", "only of this status, for example failed")
-    .option("--kind <kind>", "only import or export")
+    .addOption(new Option("--status <status>", "only of this status").choices(JOB_STATUSES))
+    .addOption(new Option("--kind <kind>", "only of this kind").choices(["import", "export"]))
     .action(action(async (session, options: ListOptions) => {
       const { client } = await session.connect();
       const { limit, cursor, status, kind } = options;
@@ -96,10 +87,15 @@ export function addJob({ program, action }: Builder): void {
       const results = await bounded(ids, ids.length, async (id) => {
         const job = await client.job(id);
         const bar = board.add(subjectOf(job));
-        return await followJob(client, id, bar, {
-          signal: session.signal,
-          onEvent: (event) => session.event(event),
-        });
+        try {
+          return await followJob(client, id, bar, {
+            signal: session.signal,
+            onEvent: (event) => session.event(event),
+          });
+        } catch (error) {
+          if (session.signal.aborted) bar.end("left");
+          throw error;
+        }
       });
       board.close();
       if (session.signal.aborted) {
@@ -134,7 +130,7 @@ export function addJob({ program, action }: Builder): void {
   job.command("retry").description("run a failed or cancelled job again").argument("<id>")
     .option("--no-wait", "only start it")
     .action(action(async (session, options: { wait?: boolean }, id: string) => {
-      const { client } = await session.connect();
+      const { client, own } = await session.connect();
       const again = await client.retryJob(id);
       if (options.wait === false) {
         session.answer({ job: again });
@@ -142,9 +138,17 @@ export function addJob({ program, action }: Builder): void {
         return;
       }
       const board = session.board();
-      const ended = await followJob(client, id, board.add(subjectOf(again)), {
-        signal: session.signal,
-      });
+      const bar = board.add(subjectOf(again));
+      let ended: JobJson;
+      try {
+        ended = await followJob(client, id, bar, { signal: session.signal });
+      } catch (error) {
+        if (!session.signal.aborted) throw error;
+        if (own) bar.end("cancelled");
+        else bar.end("left", "in the server");
+        board.close();
+        throw await interruptJobs(session, [id]);
+      }
       board.close();
       session.answer({ job: ended });
       session.print(`${ended.id}  ${paintStatus(session, ended.status)(ended.status)}`);
@@ -167,7 +171,7 @@ export function addJob({ program, action }: Builder): void {
       session.answer({ job, events, log: job.error?.log ?? [] });
       const { style } = session;
       for (const event of events) {
-        const message = event.message === null ? "" : ` ${clean(event.message)}`;
+        const message = event.message === null ? "" : ` ${clean(messageOf(job, event.message))}`;
         session.print(
           `${style.dim(event.timestamp.slice(11, 23))}  ${placeOf(event).padEnd(12)} ${
             String(Math.round(event.progress)).padStart(3)
@@ -191,7 +195,7 @@ function show(session: Session, job: JobJson): void {
     [
       "progress",
       `${Math.round(job.progress)}%${job.stage === null ? "" : `, ${job.stage}`}${
-        job.message === null ? "" : `: ${job.message}`
+        job.message === null ? "" : `: ${messageOf(job, job.message)}`
       }`,
     ],
     ["attempt", `${job.attempt} of at most ${job.max_attempts}`],

@@ -1,8 +1,10 @@
 /** `carrel plugin`: what is installed, and what it may do. */
 import { resolve } from "node:path";
+import { Option } from "commander";
+import { PLUGIN_KINDS } from "../../../sdk/types.ts";
 import { type Builder, gather } from "../args.ts";
 import { type Allowed, decideConsent, flagOf, permissionLines } from "../consent.ts";
-import { CliError, EXIT } from "../errors.ts";
+import { CliError, EXIT, interruptedError } from "../errors.ts";
 import { bytes, count, pairs, table } from "../format.ts";
 import type { Session } from "../session.ts";
 import { clean } from "../width.ts";
@@ -22,7 +24,7 @@ export function addPlugin({ program, action }: Builder): void {
   const plugin = program.command("plugin").description("list, install, inspect and switch plugins");
 
   plugin.command("list").description("list plugins")
-    .option("--kind <kind>", "only of this kind, for example import")
+    .addOption(new Option("--kind <kind>", "only of this kind").choices(PLUGIN_KINDS))
     .option("--enabled", "only those that are switched on")
     .action(action(async (session, options: { kind?: string; enabled?: boolean }) => {
       const { client } = await session.connect();
@@ -78,7 +80,8 @@ export function addPlugin({ program, action }: Builder): void {
       const { consent } = await client.installPlugin(url);
       const grants = await decide(session, consent, options).catch(async (error) => {
         await client.decide(consent.id, "deny").catch(() => {});
-        throw error;
+        if (!session.signal.aborted) throw error;
+        throw interruptedError(`Interrupted: ${consent.plugin} is not installed.`);
       });
       if (grants === undefined) {
         await client.decide(consent.id, "deny");
@@ -105,7 +108,12 @@ export function addPlugin({ program, action }: Builder): void {
             : `${grants.length} of ${count(consent.permissions.length, "permission")}`
         }.`,
       );
-      if (denied.length > 0) session.note(`Not granted: ${denied.map(flagOf).join(" ")}`);
+      if (denied.length > 0) {
+        session.note(`Not granted: ${denied.map(flagOf).join(" ")}`);
+        session.note(
+          `To grant it later, install it again; carrel plugin info ${consent.plugin} shows what it may do.`,
+        );
+      }
     }));
 
   for (const enabled of [true, false]) {
@@ -162,8 +170,8 @@ function decide(
     services: options.allowService ?? [],
     calls: options.allowCall ?? [],
   };
-  const { io, style, width } = session;
-  return decideConsent(consent, { io, style, width, allowed, yes: options.yes ?? false });
+  const { io, style, width, signal } = session;
+  return decideConsent(consent, { io, style, width, allowed, yes: options.yes ?? false, signal });
 }
 
 function permissionSummary(item: PluginJson): string {

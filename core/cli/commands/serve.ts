@@ -1,7 +1,7 @@
 /** `carrel serve`: the server that stays. */
 import { type Builder, gather, wholeNumber } from "../args.ts";
-import { dataDir } from "../data_dir.ts";
-import { EXIT } from "../errors.ts";
+import { dataDir, dataDirError } from "../data_dir.ts";
+import { CliError, EXIT } from "../errors.ts";
 import { firstToken } from "../session.ts";
 
 interface ServeOptions {
@@ -40,6 +40,8 @@ export function addServe({ program, action }: Builder): void {
         allowPrivate: options.allowPrivate,
         safeMode: options.safeMode,
         log: (line) => session.note(line),
+      }).catch(async (error) => {
+        throw await startError(error, folder);
       });
       session.event({
         url: host.url,
@@ -51,6 +53,11 @@ export function addServe({ program, action }: Builder): void {
       session.print(`  ${style.dim("library")}  ${folder}`);
       session.print(`  ${style.dim("API")}      ${host.url}/api/docs`);
       if (host.adminToken !== undefined) session.print(firstToken(host.adminToken, style));
+      else {
+        session.print(
+          `  ${style.dim("token")}    carrel token create --name me --role admin`,
+        );
+      }
       if (!LOOPBACK.test(options.host)) {
         session.note(
           style.yellow("! ") +
@@ -70,4 +77,31 @@ export function addServe({ program, action }: Builder): void {
       // It was asked to end, and did: a service manager takes that for success.
       return EXIT.ok;
     }));
+}
+
+/** Why the server could not start, and what to do. */
+async function startError(error: unknown, folder: string): Promise<unknown> {
+  const { code, message } = error as { code?: unknown; message: string };
+  if (code === "conflict") {
+    return new CliError("conflict", message, {
+      cause: error,
+      hint: "Take a free port: carrel serve --port 0",
+    });
+  }
+  if (code !== "locked") return dataDirError(folder, error);
+  const { readHostFile } = await import("../../host_file.ts");
+  const file = await readHostFile(folder);
+  return new CliError(
+    "locked",
+    file === undefined
+      ? `Cannot start on "${folder}": another process is just starting or ending there.`
+      : `Cannot start on "${folder}": a server runs on it, process ${file.pid} at ${file.url}`,
+    {
+      cause: error,
+      exit: EXIT.unreachable,
+      hint: file === undefined
+        ? "Try again in a moment."
+        : `Every command talks to it by itself, for example: carrel doctor\nTo stop it: kill ${file.pid}`,
+    },
+  );
 }

@@ -31,6 +31,8 @@ export interface FakeHost extends AsyncDisposable {
 export interface Story {
   readonly end?: "completed" | "failed" | "cancelled" | "never";
   readonly error?: { readonly code: string; readonly message: string; readonly log?: string[] };
+  /** More of the job, for example its result or its input. */
+  readonly job?: Partial<JobJson>;
 }
 
 export function problem(status: number, code: string, detail: string): Response {
@@ -67,7 +69,14 @@ function storyOf(id: string, story: Story): { job: JobJson; events: JobEventJson
     ? { artifact: "artifact_1" }
     : { content: id.replace("import", "content") };
   const error = story.error === undefined ? null : { ...story.error, retryable: false };
-  const job = jobJson(id, { status: end, result, error, progress: 100, completed: TIME });
+  const job = jobJson(id, {
+    status: end,
+    result,
+    error,
+    progress: 100,
+    completed: TIME,
+    ...story.job,
+  });
   return { job, events };
 }
 

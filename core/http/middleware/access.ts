@@ -1,7 +1,6 @@
-/** Who may do what: bearer tokens, tickets, roles, and a limit on failed log-ins. */
+/** Who may do what: bearer tokens, tickets, roles, and a limit on failed tokens. */
 import type { Context } from "hono";
 import type { Auth } from "../../auth/auth.ts";
-import { hashToken } from "../../auth/tokens.ts";
 import { CarrelError } from "../../errors.ts";
 import { type Actor, type Role, ROLES } from "../../library/library.ts";
 import type { HttpEnv } from "../env.ts";
@@ -26,71 +25,69 @@ export interface AccessRule {
 export type AccessCheck = (c: Context<HttpEnv>, rule: AccessRule) => Promise<Actor>;
 
 const WINDOW_MS = 60_000;
-/** Addresses and tokens remembered; beyond it the oldest is forgotten. */
+/** Addresses remembered; beyond it the oldest is forgotten. */
 const MEMORY = 10_000;
 
 /**
- * Finds out who asks. Throws `unauthorized`, `forbidden`, or `too_many_requests` for an address that failed
- * too often; tokens that were good before are let through even then, so that nobody can lock others out.
+ * Finds out who asks. Throws `unauthorized`, `forbidden`, or `too_many_requests` instead of `unauthorized` for an
+ * address that failed too often. Whoever shows what is good gets in at any time: from one address may come
+ * good requests and those of any web page that is open in the same browser, which must lock nobody out. Tickets
+ * are not counted, since they are all that a page can send without being asked.
  */
 export function accessCheck(auth: Auth, options: AccessOptions): AccessCheck {
   const failures = new Map<string, { count: number; until: number }>();
-  const known = new Set<string>();
 
-  function refuseIfTooMany(address: string, token: string): void {
+  /** Counts a failed token, and says how long the address is to wait: 0 for not at all. */
+  function noteFailure(address: string): number {
+    const now = options.now();
     const failed = failures.get(address);
-    if (failed === undefined || failed.count < options.maxFailures) return;
-    const left = failed.until - options.now();
-    if (left <= 0) {
-      failures.delete(address);
-    } else if (!known.has(hashToken(token))) {
-      throw new HttpError(
-        "too_many_requests",
-        "Cannot log in: too many attempts failed from this address.",
-        { "retry-after": String(Math.ceil(left / 1000)) },
-      );
-    }
-  }
-
-  function noteFailure(address: string): void {
-    const failed = failures.get(address);
-    if (failed !== undefined && failed.until > options.now()) {
+    if (failed !== undefined && failed.until > now) {
+      if (failed.count >= options.maxFailures) return failed.until - now;
       failed.count++;
-      return;
+      return 0;
     }
     failures.delete(address);
-    failures.set(address, { count: 1, until: options.now() + WINDOW_MS });
+    failures.set(address, { count: 1, until: now + WINDOW_MS });
     forgetOldest(failures);
+    return 0;
+  }
+
+  async function byToken(c: Context<HttpEnv>, token: string): Promise<Actor> {
+    const actor = await auth.authenticate(token);
+    if (actor !== undefined) return actor;
+    const waitMs = noteFailure(addressOf(c));
+    if (waitMs === 0) {
+      throw unauthorized("Cannot let you in: the token is not known, has ended or was revoked.");
+    }
+    throw new HttpError(
+      "too_many_requests",
+      "Cannot let you in: the token is not known, and too many others failed from this address.",
+      { "retry-after": String(Math.ceil(waitMs / 1000)) },
+    );
+  }
+
+  function byTicket(ticket: string): Actor {
+    const actor = auth.redeemTicket(ticket);
+    if (actor !== undefined) return actor;
+    throw unauthorized(
+      "Cannot let you in: the ticket is not known, was used, or is older than a minute.",
+    );
   }
 
   async function identify(c: Context<HttpEnv>, rule: AccessRule): Promise<Actor> {
-    const address = addressOf(c);
     const header = c.req.header("authorization");
-    const token = header === undefined ? undefined : /^bearer +(\S+) *$/i.exec(header)?.[1];
-    const ticket = rule.ticket && header === undefined ? c.req.query("ticket") : undefined;
-    const secret = token ?? ticket;
-    if (secret === undefined) {
+    if (header === undefined) {
+      const ticket = rule.ticket ? c.req.query("ticket") : undefined;
+      if (ticket !== undefined) return byTicket(ticket);
       throw unauthorized(
-        header === undefined
-          ? "Cannot let you in: the request carries no token (Authorization: Bearer …)."
-          : "Cannot let you in: the Authorization header is not of the form Bearer ….",
+        "Cannot let you in: the request carries no token (Authorization: Bearer …).",
       );
     }
-    refuseIfTooMany(address, secret);
-    const actor = token !== undefined ? await auth.authenticate(token) : auth.redeemTicket(secret);
-    if (actor === undefined) {
-      noteFailure(address);
-      throw unauthorized(
-        token !== undefined
-          ? "Cannot let you in: the token is not known, has ended or was revoked."
-          : "Cannot let you in: the ticket is not known, was used, or is older than a minute.",
-      );
-    }
-    if (token !== undefined) {
-      known.add(hashToken(token));
-      forgetOldest(known);
-    }
-    return actor;
+    const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
+    if (token !== undefined) return await byToken(c, token);
+    throw unauthorized(
+      "Cannot let you in: the Authorization header is not of the form Bearer ….",
+    );
   }
 
   return async (c, rule) => {
@@ -116,9 +113,7 @@ function addressOf(c: Context<HttpEnv>): string {
   return address !== undefined && "hostname" in address ? address.hostname : "local";
 }
 
-function forgetOldest(
-  memory: { size: number; keys(): Iterator<string>; delete(key: string): boolean },
-) {
+function forgetOldest(memory: Map<string, unknown>): void {
   if (memory.size <= MEMORY) return;
   const oldest = memory.keys().next();
   if (!oldest.done) memory.delete(oldest.value);

@@ -10,7 +10,12 @@ import type { HttpEnv } from "../env.ts";
 import { jobJson } from "../json.ts";
 import { boundaryOf, readForm } from "../multipart.ts";
 import { toCarrelError } from "../problem.ts";
-import { acceptedSchema, importRequestSchema } from "../schemas.ts";
+import {
+  acceptedSchema,
+  collectionSchema,
+  importRequestSchema,
+  metadataSchema,
+} from "../schemas.ts";
 import { createSpool, type Spooled } from "../spool.ts";
 import { idempotencyHeader, json } from "./common.ts";
 
@@ -25,6 +30,7 @@ interface Start {
 }
 
 const MAX_FILES = 100;
+/** Of a form's text: metadata of the longest, and what its escapes add to it. */
 const MAX_FIELD_BYTES = 256 * 1024;
 
 const metadataText = z.string().transform((text, ctx) => {
@@ -34,13 +40,13 @@ const metadataText = z.string().transform((text, ctx) => {
     ctx.addIssue({ code: "custom", message: "expected a JSON object" });
     return z.NEVER;
   }
-}).pipe(z.record(z.string(), z.unknown()));
+}).pipe(metadataSchema);
 
 /** The fields of a form, and of the query beside bare bytes: all of them text. */
 const textFields = z.object({
-  plugin: z.string().optional(),
+  plugin: importRequestSchema.shape.plugin,
   priority: z.coerce.number().int().min(1).max(10).optional(),
-  collection: z.string().optional(),
+  collection: collectionSchema.optional(),
   metadata: metadataText.optional(),
 });
 
@@ -66,7 +72,7 @@ export function addImportRoute(api: Api): void {
                 file: { type: "array", items: { type: "string", format: "binary" } },
                 plugin: { type: "string" },
                 priority: { type: "integer", minimum: 1, maximum: 10 },
-                collection: { type: "string" },
+                collection: { type: "string", minLength: 1, maxLength: 200 },
                 metadata: { type: "string", description: "A JSON object" },
               },
               required: ["file"],

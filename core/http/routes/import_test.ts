@@ -175,3 +175,37 @@ Deno.test("POST import refuses bare bytes above the bound while they come in", a
 function encodeName(name: string): string {
   return name === "%" ? name : encodeURIComponent(name);
 }
+
+Deno.test("POST import refuses names and metadata without bound, in JSON, in a form and in a query", async () => {
+  await using app = await testApp();
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${"}".repeat(levels)}`;
+  const collections = ["x".repeat(201), "", " x", "a\nb", "a\u202eb", "a\u0000"];
+  const metadata = [nested(17), nested(100_000), JSON.stringify({ a: "x".repeat(66_000) })];
+  const file = new File(["x"], "x.md");
+  const url = "https://example.org/";
+  const refused: [Response, string][] = [];
+  for (const collection of collections) {
+    refused.push([await importUrls(app, { url, collection }), "collection"]);
+    refused.push([await importForm(app, formOf({ file, collection })), "collection"]);
+    const query = `${PATH}?collection=${encodeURIComponent(collection)}`;
+    const headers = { "content-type": "application/octet-stream" };
+    refused.push([
+      await app.request("editor", "POST", query, { headers, body: "x" }),
+      "collection",
+    ]);
+  }
+  for (const text of metadata) {
+    const headers = { "content-type": "application/json" };
+    const body = `{"url": "${url}", "metadata": ${text}}`;
+    refused.push([await app.request("editor", "POST", PATH, { headers, body }), "metadata"]);
+  }
+  refused.push([await importForm(app, formOf({ file, metadata: nested(20_000) })), "metadata"]);
+  for (const [response, field] of refused) {
+    const problem = await problemOf(response);
+    assert.deepEqual([problem.status, problem.code], [400, "bad_request"]);
+    assert.equal(problem.details?.field, field);
+  }
+  assert.deepEqual(app.failures, []);
+  const good = { url, collection: "Bücher 📚 نامه‌ها", metadata: JSON.parse(nested(16)) };
+  assert.equal((await importUrls(app, good)).status, 202);
+});

@@ -2,7 +2,7 @@
 import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "@hono/zod-openapi";
-import { PLUGIN_KINDS } from "../../../sdk/types.ts";
+import { type Health, PLUGIN_KINDS } from "../../../sdk/types.ts";
 import { CarrelError } from "../../errors.ts";
 import type { Plugin } from "../../plugins/plugins.ts";
 import type { Api } from "../api.ts";
@@ -21,16 +21,32 @@ import { flag, idParam, json } from "./common.ts";
 const listSchema = z.object({ items: z.array(pluginSchema) });
 const anySchema = z.record(z.string(), z.unknown());
 
-/** Health checks at once: each starts a runner. */
+/** Health checks at once for one list: each starts a runner. */
 const CHECKS_AT_ONCE = 2;
 
+type CheckHealth = (id: string) => Promise<Health>;
+
 export function addPluginRoutes(api: Api): void {
-  addReadRoutes(api);
+  const health = shared((id) => api.host.pluginHealth(id));
+  addReadRoutes(api, health);
   addInstallRoutes(api);
-  addPluginRoutesById(api);
+  addPluginRoutesById(api, health);
 }
 
-function addReadRoutes(api: Api): void {
+/** One check a plugin at a time: whoever asks while it runs gets its answer, so that none pile up. */
+function shared(check: CheckHealth): CheckHealth {
+  const running = new Map<string, Promise<Health>>();
+  return (id) => {
+    let answer = running.get(id);
+    if (answer === undefined) {
+      answer = check(id).finally(() => running.delete(id));
+      running.set(id, answer);
+    }
+    return answer;
+  };
+}
+
+function addReadRoutes(api: Api, checkHealth: CheckHealth): void {
   const { plugins } = api.host;
   const enabledQuery = z.object({
     enabled: flag.optional(),
@@ -42,7 +58,9 @@ function addReadRoutes(api: Api): void {
     health: boolean | undefined,
   ): Promise<PluginJson[]> {
     const found = plugins.list(query);
-    const checks = health ? await checkAll(api, found) : new Map<string, PluginJson["health"]>();
+    const checks = health
+      ? await checkAll(checkHealth, found)
+      : new Map<string, PluginJson["health"]>();
     return found.map((p) => pluginJson(p, plugins.permissions(p.id), checks.get(p.id)));
   }
 
@@ -129,9 +147,8 @@ function addInstallRoutes(api: Api): void {
   });
 }
 
-function addPluginRoutesById(api: Api): void {
-  const { host } = api;
-  const { plugins } = host;
+function addPluginRoutesById(api: Api, checkHealth: CheckHealth): void {
+  const { plugins } = api.host;
   const shown = (plugin: Plugin) => pluginJson(plugin, plugins.permissions(plugin.id));
 
   api.route("reader", {
@@ -173,7 +190,7 @@ function addPluginRoutesById(api: Api): void {
     responses: { 200: { description: "The health", content: json(healthSchema) } },
   }, async (c) => {
     const { id } = plugins.get(c.req.valid("param").id);
-    return c.json(healthJson(await host.pluginHealth(id)), 200);
+    return c.json(healthJson(await checkHealth(id)), 200);
   });
 
   for (const enabled of [true, false]) {
@@ -205,14 +222,14 @@ function addPluginRoutesById(api: Api): void {
 
 /** The health of each enabled plugin; a check that fails is an answer too. */
 async function checkAll(
-  api: Api,
+  checkHealth: CheckHealth,
   found: readonly Plugin[],
 ): Promise<Map<string, PluginJson["health"]>> {
   const checks = new Map<string, PluginJson["health"]>();
   const waiting = found.filter((plugin) => plugin.enabled);
   async function worker(): Promise<void> {
     for (let plugin = waiting.shift(); plugin !== undefined; plugin = waiting.shift()) {
-      const health = await api.host.pluginHealth(plugin.id).then(healthJson, (error) => ({
+      const health = await checkHealth(plugin.id).then(healthJson, (error) => ({
         status: "unhealthy" as const,
         message: toCarrelError(error).error.message,
       }));

@@ -32,6 +32,38 @@ Deno.test("GET plugins checks the health of the enabled ones when asked, and tak
   ]);
 });
 
+Deno.test("GET a plugin's health shares the check that runs, and starts another after its end", async () => {
+  await using app = await testApp();
+  const started: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const ASKED = 21;
+  let seen = 0;
+  const { get } = app.host.plugins;
+  Object.assign(app.host.plugins, {
+    get(id: string) {
+      // Right after it the last one asks for the check too, before anything waits.
+      if (++seen === ASKED) done.resolve();
+      return get(id);
+    },
+  });
+  Object.assign(app.host, {
+    async pluginHealth(id: string) {
+      started.push(id);
+      await done.promise;
+      return { status: "healthy" };
+    },
+  });
+  const check = (path: string) => app.request("reader", "GET", `/api/plugins${path}`);
+  const asked = Array.from(
+    { length: ASKED },
+    (_, i) => check(i === 0 ? "/export.ebook/health" : "/import.text/health"),
+  );
+  for (const response of await Promise.all(asked)) assert.equal(response.status, 200);
+  assert.deepEqual(started.toSorted(), ["export.ebook", "import.text"]);
+  await check("/import.text/health");
+  assert.equal(started.length, 3);
+});
+
 Deno.test("GET a plugin shows it, its manifest, its settings' schema and its health", async () => {
   await using app = await testApp();
   const get = async (path: string) => {

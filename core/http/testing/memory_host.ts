@@ -144,6 +144,7 @@ const memoryProvenance: Provenance = {
           passages: [{ chunk: "chunk_1", start: 0, end: 19, page: undefined }],
         }],
       }],
+      truncated: false,
     };
   },
   generatedFrom: async () => [{ artifact: "artifact_1", title: "A book", created: "2030-01-01" }],
