@@ -4,31 +4,10 @@
  */
 import { z } from "@hono/zod-openapi";
 import { JOB_STATUSES, STAGES } from "../jobs/job.ts";
-import { boundProblem } from "../json_schema/bounds.ts";
 import { ROLES } from "../library/library.ts";
+import { boundedObject, collectionSchema, metadataSchema } from "./bounded.ts";
 
 const plain = z.record(z.string(), z.unknown());
-
-/** A JSON object of a request, bounded: what is stored is read, copied and sent again. */
-const bounded = (maxChars: number) =>
-  plain.superRefine((value, ctx) => {
-    const wrong = boundProblem(value, { maxDepth: 16, maxChars });
-    if (wrong !== undefined) ctx.addIssue({ code: "custom", message: `expected less: ${wrong}` });
-  }).openapi({
-    description: `A JSON object, at most 16 levels deep and ${maxChars} characters long`,
-  });
-
-/** What people say of a content; kept with it. */
-export const metadataSchema = bounded(64 * 1024);
-
-/** No control characters, and none that turn the direction of what stands around them. */
-const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/u;
-
-/** A collection's name. */
-export const collectionSchema = z.string().min(1).max(200).refine(
-  (name) => !UNPRINTABLE.test(name) && name.trim() === name,
-  { error: "expected a name of printable characters, without spaces around it" },
-);
 
 const pluginId = z.string().max(200);
 
@@ -143,7 +122,7 @@ export const exportRequestSchema = z.object({
   source_ids: z.array(z.string().max(200)).min(1).max(1000),
   format: z.string().max(200).default("ebook"),
   plugin: pluginId.optional(),
-  parameters: bounded(256 * 1024).optional(),
+  parameters: boundedObject(256 * 1024).optional(),
   priority: z.number().int().min(1).max(10).optional(),
   provenance: z.object({
     version_of: z.string().max(200).optional(),

@@ -17,7 +17,7 @@ import type { PluginRow } from "./store.ts";
 
 /** Consents that wait at the same time; the oldest is dropped for one more. */
 const MAX_CONSENTS = 32;
-const MAX_MANIFEST_BYTES = 256 * 1024;
+const MAX_MANIFEST_BYTES = 64 * 1024;
 
 export interface InstallerOptions {
   readonly bundler: Bundler;

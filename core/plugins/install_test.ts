@@ -178,7 +178,7 @@ Deno.test("install() refuses what it must not take", async () => {
     await refused(
       await plugin("e", `# ${"x".repeat(300_000)}`),
       "invalid_manifest",
-      /at most 256 KiB/,
+      /at most 64 KiB/,
     );
     assert.deepEqual(plugins.consents(), []);
     const ok = await plugins.install(`file://${await plugin("f", yaml("import.f"))}`);

@@ -6,16 +6,12 @@ import { CarrelError } from "../../errors.ts";
 import type { ImportOptions } from "../../library/library.ts";
 import { type Api, invalid } from "../api.ts";
 import { boundedBody, readBounded } from "../body.ts";
+import { collectionSchema, metadataSchema } from "../bounded.ts";
 import type { HttpEnv } from "../env.ts";
 import { jobJson } from "../json.ts";
 import { boundaryOf, readForm } from "../multipart.ts";
 import { toCarrelError } from "../problem.ts";
-import {
-  acceptedSchema,
-  collectionSchema,
-  importRequestSchema,
-  metadataSchema,
-} from "../schemas.ts";
+import { acceptedSchema, importRequestSchema } from "../schemas.ts";
 import { createSpool, type Spooled } from "../spool.ts";
 import { idempotencyHeader, json } from "./common.ts";
 
