@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ figures(): Promise<Figure
   full_text: () => import("./full_text.ts"),
   import: () => import("./import.ts"),
   host: () => import("./host.ts"),
+  hostile: () => import("./hostile.ts"),
 };
 
 const json = Deno.args.includes("--json");

@@ -29,6 +29,7 @@ export async function figures(): Promise<Figure[]> {
     };
     const spawnToAnswer = await timeSpawns(() => pool.acquire({ ...spec, trust: "sandboxed" }));
     const emptyFile = await timeEmptyRuns(folder);
+    const sandboxed = await timeSandboxed(folder, spec);
     const figures: Figure[] = [
       figure({
         name: "runner: spawn to first answer, p50",
@@ -37,6 +38,17 @@ export async function figures(): Promise<Figure[]> {
         target: 30,
         compare: "<=",
         floor: { name: "deno run of an empty file", value: quantile(emptyFile, 0.5) },
+      }),
+      figure({
+        name: `runner: a sandboxed job, 1 MB bundle, ${sandboxed.how}, p50`,
+        value: quantile(sandboxed.confined, 0.5),
+        unit: "ms",
+        target: 60,
+        compare: "<=",
+        floor: {
+          name: "the same without barriers of the system",
+          value: quantile(sandboxed.bare, 0.5),
+        },
       }),
     ];
     {
@@ -56,17 +68,47 @@ export async function figures(): Promise<Figure[]> {
   }
 }
 
-async function timeSpawns(acquire: () => Promise<Desk>): Promise<number[]> {
+async function timeSpawns(acquire: () => Promise<Desk>, released = false): Promise<number[]> {
   const times: number[] = [];
   for (let i = 0; i < 33; i++) {
     const start = performance.now();
     const desk = await acquire();
     await desk.call("echo", [1], JOB);
-    // The first few fill the code cache, as the health check does.
-    if (i >= 3) times.push(performance.now() - start);
+    const answered = performance.now() - start;
     await desk.release();
+    // The first few fill the code cache, as the health check does.
+    if (i >= 3) times.push(released ? performance.now() - start : answered);
   }
   return times;
+}
+
+/** A job of a sandboxed plugin from acquire to release, its record of permissions kept. */
+async function timeSandboxed(folder: string, spec: RunnerSpec) {
+  const bundle = `${folder}/large.js`;
+  await Deno.writeTextFile(bundle, largePlugin());
+  const large: RunnerSpec = { ...spec, bundle, digest: "large", trust: "sandboxed" };
+  const denoDirs = `${folder}/deno-large`;
+  const none = { bwrap: false, prlimit: false, cgroup: false };
+  await using bare = createPool({ denoDirs: `${folder}/deno-bare`, barriers: none });
+  await using pool = createPool({ denoDirs, onUses: () => {} });
+  const confined = await timeSpawns(() => pool.acquire(large), true);
+  const { bwrap } = pool.stats().barriers!;
+  return {
+    how: bwrap.state === "works" ? "bwrap" : "no bwrap here",
+    confined,
+    bare: await timeSpawns(() => bare.acquire(large), true),
+  };
+}
+
+/** 1 MB of functions of which few are called, as in a real bundle. */
+function largePlugin(): string {
+  let code = "const parts = {};\n";
+  for (let i = 0; code.length < 1_000_000; i++) {
+    code += `parts.f${i} = function (a, b) { const list = [a, b, ${i}]; ` +
+      `for (const item of list) { if (item === "x${i}") return { item, at: ${i} }; } ` +
+      `return list.map((one) => String(one) + "${i}").join(","); };\n`;
+  }
+  return code + PLUGIN;
 }
 
 async function timeEmptyRuns(folder: string): Promise<number[]> {

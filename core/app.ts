@@ -10,17 +10,26 @@ import { createHttpApp } from "./http/app.ts";
 import type { Host } from "./http/host.ts";
 import { serveHttp } from "./http/serve.ts";
 import { every, systemClock } from "./jobs/clock.ts";
-import { createJobs } from "./jobs/dispatcher.ts";
+import { createJobs, type JobEngine } from "./jobs/dispatcher.ts";
 import { openQueueKv } from "./jobs/queue_kv.ts";
 import { createLibrary } from "./library/create_library.ts";
 import { exportHandler } from "./library/export_pipeline.ts";
 import { importHandler } from "./library/import_pipeline.ts";
 import { lockDataFolder } from "./lock.ts";
+import { auditFiles } from "./audit/files.ts";
+import { createAudit } from "./audit/create_audit.ts";
+import { runnerAudit } from "./audit/runner_audit.ts";
 import { createNetwork } from "./network/private.ts";
+import { createAvailable, isListed } from "./plugins/available.ts";
 import { createBundler } from "./plugins/bundle.ts";
+import { fetchListed } from "./plugins/fetch_listed.ts";
 import { createPlugins } from "./plugins/create_plugins.ts";
+import type { Plugins } from "./plugins/plugins.ts";
+import { createFetcher, fetchPlugin } from "./plugins/sources/source.ts";
+import { createPrompts } from "./prompts/create_prompts.ts";
 import { createProvenance } from "./provenance/create_provenance.ts";
 import { createSearch } from "./search/create_search.ts";
+import { createSecrets } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
 import { createBlobKeeper } from "./stores/blobs.ts";
 import { openObjectsFs } from "./stores/objects_fs.ts";
@@ -54,27 +63,83 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       nodeModulesDir: assets.NODE_MODULES_DIR,
       sdkDir: assets.SDK_DIR,
     });
-    const plugins = stack.use(
-      await createPlugins({
-        sql,
-        bundler,
-        network,
-        dataDir,
-        builtinDir: assets.BUILTIN_PLUGINS_DIR,
-        configDir: assets.CONFIG_DIR,
-        safeMode: options.safeMode,
+    const secrets = createSecrets({ closed: [dataDir] });
+    const audit = stack.use(
+      await createAudit({
+        store: sql,
+        files: auditFiles(dataDir, (name) => Deno.env.get(name)),
+        mask: secrets.mask,
       }),
     );
     const ownApi: string[] = [];
+    // The plugins are told of the runners that the pool starts for them.
+    const told: { plugins?: Plugins } = {};
+    const watching = runnerAudit({
+      audit,
+      dataDir: await Deno.realPath(dataDir),
+      granted: (plugin) => told.plugins?.find(plugin)?.granted,
+    });
     const pool = stack.use(createPool({
       deno: assets.denoPath(),
       assets: assets.SANDBOX_DIR,
       denoDirs: join(dataDir, "runners"),
       idleMs: settings.runners.idle_s * 1000,
       denied: () => ownApi,
+      onStart: watching.onStart,
+      onUses: watching.onUses,
+      onEnd(spec, end) {
+        watching.onEnd?.(spec, end);
+        told.plugins?.runnerEnded(spec, end);
+      },
     }));
-    const parts = { sql, blobs, plugins, pool };
-    const engine = stack.use(createJobs({
+    const fetcher = createFetcher({ pool, bundler });
+    const tempDir = join(dataDir, "temp");
+    // What a host that was killed left there.
+    await Deno.remove(tempDir, { recursive: true }).catch(() => {});
+    await Deno.mkdir(tempDir, { mode: 0o700 });
+    const available = createAvailable({
+      registry: settings.plugins.registry ?? join(assets.CONFIG_DIR, "registry.yaml"),
+      cacheFile: join(dataDir, "registry.json"),
+      hostVersion: assets.VERSION,
+      fetcher,
+      network,
+    });
+    const plugins = told.plugins = stack.use(
+      await createPlugins({
+        sql,
+        bundler,
+        network,
+        pool,
+        events,
+        audit,
+        secrets,
+        dataDir,
+        fetch: fetchListed(available, (reference, { signal }) =>
+          fetchPlugin(reference, {
+            fetcher,
+            network,
+            tempDir,
+            signal,
+            npmRegistry: settings.plugins.npm_registry,
+          })),
+        policy: settings.plugins.install_policy,
+        trustedKeys: settings.plugins.trusted_keys,
+        inRegistry: async (plugin) => await isListed((await available.list()).plugins, plugin),
+        builtinDir: assets.BUILTIN_PLUGINS_DIR,
+        configDir: assets.CONFIG_DIR,
+        safeMode: options.safeMode,
+      }),
+    );
+    const prompts = stack.use(createPrompts({
+      sql,
+      plugins,
+      network,
+      events,
+      dataDir: await Deno.realPath(dataDir),
+      timeoutMs: settings.jobs.prompt_s * 1000,
+    }, () => engine));
+    const parts = { sql, blobs, plugins, pool, prompts };
+    const engine: JobEngine = stack.use(createJobs({
       sql,
       blobs,
       queue,
@@ -101,7 +166,10 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       search: createSearch(sql),
       provenance: createProvenance(sql),
       plugins,
+      prompts,
       pluginHealth: (id) => plugins.health(id, pool),
+      available,
+      audit,
       ready: async () => ({
         sql: await sql.db.selectFrom("migration").select("number").executeTakeFirst()
           .then((row) => row !== undefined, () => false),
@@ -131,6 +199,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     });
 
     const adminToken = await auth.bootstrap();
+    await prompts.start();
     await engine.start();
     const url = `http://${callable(hostname)}:${served.port}`;
     await writeHostFile(dataDir, {

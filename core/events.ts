@@ -9,6 +9,15 @@ export interface HostEvents {
   "content.imported": { content: string; revision: string; job: string };
   "content.deleted": { content: string; hard: boolean };
   "artifact.created": { artifact: string; job: string };
+  "consent.waits": { consent: string; plugin: string; job: string | undefined };
+  /** `granted`: keys of permissions; empty for a no. */
+  "consent.decided": {
+    consent: string;
+    plugin: string;
+    job: string | undefined;
+    granted: readonly string[];
+  };
+  "plugin.changed": { plugin: string };
 }
 
 type Listener<T> = (payload: T) => void;

@@ -20,7 +20,8 @@ export type IdKind =
   | "paragraph"
   | "model"
   | "voice"
-  | "consent";
+  | "consent"
+  | "version";
 
 /** A new id, `<kind>_<ulid>`: sorted by time of creation, lower case, 26 characters behind the word. */
 export function newId(kind: IdKind): string {

@@ -5,6 +5,8 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { CarrelError } from "./errors.ts";
+import { INSTALL_POLICIES } from "./plugins/prepare.ts";
+import { trustedKeySchema } from "./plugins/signature.ts";
 
 const settingsSchema = z.strictObject({
   http: z.strictObject({
@@ -25,6 +27,21 @@ const settingsSchema = z.strictObject({
     concurrency: z.number().int().min(1).max(256).default(8),
     /** Jobs at once that speak to the same site. */
     per_site: z.number().int().min(1).max(256).default(4),
+    /** How long a job waits for an answer about a permission, seconds. */
+    prompt_s: z.number().min(1).max(86_400).default(600),
+  }).prefault({}),
+  plugins: z.strictObject({
+    /**
+     * What may be installed: what a trusted key signed, that and what the registry lists, or any. Default: by
+     * an id of the registry what a trusted key signed or the registry vouches for, else any.
+     */
+    install_policy: z.enum(INSTALL_POLICIES).optional(),
+    /** Whose signatures count. */
+    trusted_keys: z.array(trustedKeySchema).default([]),
+    /** A list of plugins: a path or a URL. Default: `registry.yaml` beside this file. */
+    registry: z.string().optional(),
+    /** Where `npm:` plugins come from. Default: what npm itself would use. */
+    npm_registry: z.string().optional(),
   }).prefault({}),
   runners: z.strictObject({
     /** How long an idle runner is kept, seconds. */

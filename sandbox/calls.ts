@@ -108,14 +108,14 @@ export function createCalls(host: CallsHost): Calls {
   }
 
   function call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown> {
-    const { signal, job } = options;
+    const { signal, job, secrets } = options;
     if (ended) return Promise.reject(endError(ended, host.logTail()));
     if (signal?.aborted) return Promise.reject(cancelled(method));
     const id = nextId;
     nextId = nextId === 0xffff_ffff ? 1 : nextId + 1;
     let blocks: Uint8Array[];
     try {
-      blocks = encodeFrame("request", id, { method, args, job });
+      blocks = encodeFrame("request", id, { method, args, job, ...(secrets && { secrets }) });
     } catch (error) {
       if (!(error instanceof PlainError)) throw error;
       const message = `Cannot call "${method}" of "${host.plugin}": ${error.message}`;

@@ -91,8 +91,11 @@ export function createGuest(options: GuestOptions): Guest {
     }
   }
 
-  async function answerCall(id: number, { method, args, job }: CallMessage): Promise<void> {
-    const context = createContext(id, job);
+  async function answerCall(
+    id: number,
+    { method, args, job, secrets }: CallMessage,
+  ): Promise<void> {
+    const context = createContext(id, job, secrets);
     calls.set(id, context);
     let answer: Answer;
     try {
@@ -123,7 +126,11 @@ export function createGuest(options: GuestOptions): Guest {
     send("event", id, { event: "log", level, message: cut(message, 8192) });
   }
 
-  function createContext(id: number, job: CallMessage["job"]) {
+  function createContext(
+    id: number,
+    job: CallMessage["job"],
+    secrets: CallMessage["secrets"],
+  ) {
     let controller: AbortController | undefined;
     let aborted = false;
     let ended = false;
@@ -146,6 +153,7 @@ export function createGuest(options: GuestOptions): Guest {
       jobId: job.id,
       idempotencyKey: job.idempotencyKey,
       config,
+      secrets: Object.freeze({ ...secrets }),
       get signal() {
         controller ??= new AbortController();
         if (aborted) controller.abort();

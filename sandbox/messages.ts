@@ -14,6 +14,7 @@ export interface CallMessage {
   readonly method: string;
   readonly args: readonly unknown[];
   readonly job: { readonly id: string; readonly idempotencyKey: string };
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Request, guest to host. */
@@ -68,11 +69,12 @@ export function parseStart(value: unknown): StartMessage | undefined {
 }
 
 export function parseCall(value: unknown): CallMessage | undefined {
-  const { method, args, job } = fields(value) ?? {};
+  const { method, args, job, secrets } = fields(value) ?? {};
   const { id, idempotencyKey } = fields(job) ?? {};
   if (typeof method !== "string" || !Array.isArray(args)) return undefined;
   if (typeof id !== "string" || typeof idempotencyKey !== "string") return undefined;
-  return { method, args, job: { id, idempotencyKey } };
+  const known = fields(secrets) as Record<string, string> | undefined;
+  return { method, args, job: { id, idempotencyKey }, ...(known && { secrets: known }) };
 }
 
 export function parseService(value: unknown): ServiceMessage | undefined {

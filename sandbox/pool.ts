@@ -1,8 +1,19 @@
 /** Keeps runners: fresh or warm by trust level, one job at a time in each, none idle for long. */
-import { makeDenoDir } from "./deno_dir.ts";
+import { findBarriers, type FoundBarriers, type WantedBarriers } from "./barriers.ts";
+import { keyOf } from "./runner_key.ts";
+import { createVersions } from "./versions.ts";
 import { createWatchdog } from "./watchdog.ts";
 import { type Runner, startRunner } from "./runner.ts";
-import type { Desk, EndReason, Pool, PoolStats, RunnerSpec } from "./types.ts";
+import type { Rewrite } from "./runner_process.ts";
+import type {
+  Desk,
+  EndReason,
+  Pool,
+  PoolStats,
+  RunnerEnd,
+  RunnerSpec,
+  RunnerUses,
+} from "./types.ts";
 import { SandboxError } from "./types.ts";
 
 export interface PoolOptions {
@@ -26,6 +37,21 @@ export interface PoolOptions {
   readonly startMs?: number;
   /** Where the short-lived socket folders go. @default the system's */
   readonly socketBase?: string;
+  /** Which of the system's barriers are used where they work. @default all */
+  readonly barriers?: WantedBarriers | undefined;
+  /** Takes walls away, for those who must see that the others stand: tests, the doctor. */
+  readonly rewrite?: Rewrite | undefined;
+  /** Told of each runner that has loaded its plugin. */
+  readonly onStart?: ((spec: RunnerSpec) => void) | undefined;
+  /**
+   * Told what a runner asked of permissions, at the end of each job and of the runner, if it asked for anything.
+   * `job` is the one of the last call, undefined between jobs. Without it no record is kept.
+   */
+  readonly onUses?:
+    | ((spec: RunnerSpec, job: string | undefined, uses: RunnerUses) => void)
+    | undefined;
+  /** Told how each runner ended, those included that did not start. */
+  readonly onEnd?: ((spec: RunnerSpec, end: RunnerEnd) => void) | undefined;
 }
 
 interface Idle {
@@ -58,19 +84,24 @@ export function createPool(options: PoolOptions): Pool {
   const assets = options.assets ?? import.meta.dirname!;
   const interfaces = options.interfaces ??
     Deno.networkInterfaces().map(({ address }) => address);
+  const versions = createVersions(options.denoDirs);
+  const realDeno = realPath(deno);
+  const records = options.onUses && `${options.denoDirs}/records`;
   const watchdog = createWatchdog({ deno, assets, denoDir: `${options.denoDirs}/watchdog` });
 
   const idle = new Set<Idle>();
   /** Every runner that lives, and the starts under way. */
-  const living = new Set<Runner>();
+  const living = new Map<Runner, RunnerSpec>();
+  /** Those that are not kept when they are given back. */
+  const retired = new WeakSet<Runner>();
   const starting = new Set<Promise<unknown>>();
   /** Slots taken, by plugin: runners that work, start or idle. */
   const taken = new Map<string, number>();
   const waiting = new Map<string, Waiter[]>();
   const ends = { ...NO_ENDS };
   const disposing = new AbortController();
-  /** By digest, what is done once for a plugin version: its folder, and a look at its bundle. */
-  const prepared = new Map<string, Promise<{ denoDir: string; node: boolean }>>();
+  let finding: Promise<FoundBarriers> | undefined;
+  let barriers: FoundBarriers | undefined;
   let busy = 0;
   let started = 0;
 
@@ -156,26 +187,18 @@ export function createPool(options: PoolOptions): Pool {
     });
   }
 
-  function prepare({ plugin, digest, bundle }: RunnerSpec) {
-    let done = prepared.get(digest);
-    if (!done) {
-      done = (async () => {
-        if (!/^[\w-]+$/.test(digest)) {
-          throw new SandboxError(
-            "crashed",
-            `Cannot start "${plugin}": bad digest "${digest}"`,
-            false,
-          );
-        }
-        const denoDir = `${options.denoDirs}/${digest}`;
-        await makeDenoDir(denoDir);
-        const code = await Deno.readTextFile(bundle).catch(() => "");
-        return { denoDir, node: /["'](node:|process["'])/.test(code) };
-      })();
-      prepared.set(digest, done);
-      done.catch(() => prepared.delete(digest));
-    }
-    return done;
+  /** Once for the pool. */
+  function find(): Promise<FoundBarriers> {
+    return finding ??= (async () => {
+      if (records !== undefined) {
+        await Deno.remove(records, { recursive: true }).catch(() => {});
+        await Deno.mkdir(records, { recursive: true, mode: 0o700 });
+      }
+      return barriers = await findBarriers(realDeno, watchdog, options.barriers);
+    })().catch((error) => {
+      finding = undefined;
+      throw new SandboxError("crashed", `Cannot start a runner: ${error.message}`, true);
+    });
   }
 
   async function start(spec: RunnerSpec, signal: AbortSignal | undefined): Promise<Runner> {
@@ -186,11 +209,14 @@ export function createPool(options: PoolOptions): Pool {
     for (const each of signals) each.addEventListener("abort", abort, { once: true });
     const begun = (async () => {
       return await startRunner(spec, {
-        deno,
+        deno: realDeno,
+        barriers: await find(),
+        records,
+        rewrite: options.rewrite,
         assets,
         interfaces,
         watchdog,
-        ...await prepare(spec),
+        ...await versions.prepare(spec),
         denied: options.denied?.(),
         graceMs: options.graceMs,
         startMs: options.startMs,
@@ -203,10 +229,12 @@ export function createPool(options: PoolOptions): Pool {
     try {
       const runner = await begun;
       started++;
-      living.add(runner);
+      living.set(runner, spec);
+      quietly(() => options.onStart?.(spec));
       runner.ended.then((end) => {
         living.delete(runner);
         ends[end.reason]++;
+        quietly(() => options.onEnd?.(spec, end));
         const entry = takeIdle((entry) => entry.runner === runner);
         if (entry) clearTimeout(entry.timer);
         give(spec.plugin);
@@ -216,7 +244,11 @@ export function createPool(options: PoolOptions): Pool {
       give(spec.plugin);
       if (!(error instanceof SandboxError)) throw error;
       if (disposing.signal.aborted) throw stopping(spec.plugin);
-      if (error.code in ends) ends[error.code as EndReason]++;
+      if (error.code in ends) {
+        ends[error.code as EndReason]++;
+        const end = { reason: error.code as EndReason, message: error.message };
+        quietly(() => options.onEnd?.(spec, end));
+      }
       throw error;
     } finally {
       starting.delete(settled);
@@ -224,16 +256,36 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
+  function tellUses(runner: Runner, spec: RunnerSpec, job: string | undefined): void {
+    const taken = runner.takeUses();
+    if (taken.uses.length > 0 || taken.truncated) {
+      quietly(() => options.onUses?.(spec, job, taken));
+    }
+  }
+
   function desk(runner: Runner, spec: RunnerSpec, key: string): Desk {
     let released: Promise<void> | undefined;
+    let job: string | undefined;
+    let used: RunnerUses | undefined;
     busy++;
+    tellUses(runner, spec, undefined);
+
+    /** Only once: what comes after it is the next desk's. */
+    function endJob(): void {
+      used = runner.uses();
+      tellUses(runner, spec, job);
+    }
+
     async function giveBack(): Promise<void> {
       busy--;
-      const keep = spec.trust !== "sandboxed" && runner.reusable && !disposing.signal.aborted;
+      const keep = spec.trust !== "sandboxed" && runner.reusable && !disposing.signal.aborted &&
+        !retired.has(runner);
       if (!keep) {
         await close(runner);
+        endJob();
         return;
       }
+      endJob();
       const entry: Idle = {
         runner,
         key,
@@ -257,12 +309,15 @@ export function createPool(options: PoolOptions): Pool {
       pid: runner.pid,
       methods: runner.methods,
       ended: runner.ended,
-      call: (method, args, callOptions) =>
-        released
-          ? Promise.reject(
-            new SandboxError("lost", `Cannot call "${method}": the desk was given back`, false),
-          )
-          : runner.call(method, args, callOptions),
+      uses: () => used ?? runner.uses(),
+      call(method, args, callOptions) {
+        if (released) {
+          const message = `Cannot call "${method}": the desk was given back`;
+          return Promise.reject(new SandboxError("lost", message, false));
+        }
+        job = callOptions.job.id;
+        return runner.call(method, args, callOptions);
+      },
       release,
       [Symbol.asyncDispose]: release,
     };
@@ -270,30 +325,50 @@ export function createPool(options: PoolOptions): Pool {
 
   return {
     acquire,
-    stats: (): PoolStats => ({ busy, idle: idle.size, started, ends: { ...ends } }),
+    async retire(plugin, { keep, kill = false } = {}) {
+      // What was made for old code may be removed now: who comes back with it finds it made anew.
+      versions.forget();
+      const old = [...living].filter(([, spec]) => spec.plugin === plugin && spec.digest !== keep)
+        .map(([runner]) => runner);
+      for (const runner of old) retired.add(runner);
+      const leaving = kill ? old : old.filter((runner) => {
+        const entry = takeIdle((entry) => entry.runner === runner);
+        return entry !== undefined;
+      });
+      await Promise.all(leaving.map((runner) => runner.end("closed", "Its plugin was changed")));
+    },
+    stats: (): PoolStats => ({ busy, idle: idle.size, started, ends: { ...ends }, barriers }),
     async [Symbol.asyncDispose]() {
       disposing.abort();
       for (const line of waiting.values()) for (const { wake } of line.splice(0)) wake();
       for (const entry of idle) clearTimeout(entry.timer);
       idle.clear();
       await Promise.all(starting);
-      await Promise.all([...living].map((runner) => runner.end("closed", "The host is stopping")));
+      await Promise.all(
+        [...living.keys()].map((runner) => runner.end("closed", "The host is stopping")),
+      );
       await watchdog[Symbol.asyncDispose]();
     },
   };
 }
 
-function cancelled(plugin: string): SandboxError {
-  return new SandboxError("cancelled", `Cannot start "${plugin}": it was cancelled`, false);
+function quietly(listener: () => void): void {
+  try {
+    listener();
+  } catch {
+    // a listener's trouble is not the pool's
+  }
 }
 
-/** Runners of one key are interchangeable. */
-function keyOf({ digest, bundle, grants, config, trust, limits }: RunnerSpec): string {
-  return JSON.stringify(
-    [digest, bundle, grants, config, trust, limits],
-    (_, value) =>
-      typeof value === "object" && value !== null && !Array.isArray(value)
-        ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
-        : value,
-  );
+/** bwrap shows what is named: links must be followed before. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function cancelled(plugin: string): SandboxError {
+  return new SandboxError("cancelled", `Cannot start "${plugin}": it was cancelled`, false);
 }

@@ -33,6 +33,7 @@ export default { kind: "import", methods: {
   },
   ask: (name, ctx) => ctx.service(name, { q: 1 }),
   env: () => ({ ...process.env }),
+  peek: (path) => { try { return Deno.readTextFileSync(path); } catch (error) { return error.name; } },
 } };`;
 
 const CALL: CallOptions = { job: { id: "job_1", idempotencyKey: "key_1" } };
@@ -363,6 +364,91 @@ Deno.test("acquire() hands granted variables on, and no other", async () => {
     Deno.env.delete("CARREL_TEST_TOKEN");
   }
 });
+
+for (const trust of ["sandboxed", "restricted"] as const) {
+  Deno.test(`createPool() tells what each job's ${trust} runner asked for, apart`, async () => {
+    const told: unknown[] = [];
+    const started: string[] = [];
+    const ended: string[] = [];
+    await withPool(async ({ pool, spec, folder }) => {
+      await Deno.writeTextFile(`${folder}/in`, "granted");
+      const mine = spec({ trust, grants: { ...NO_GRANTS, read: [`${folder}/in`] } });
+      const peek = async (desk: Desk, path: string, job: string) =>
+        await desk.call("peek", [path], { job: { id: job, idempotencyKey: job } });
+      const first = await pool.acquire(mine);
+      strictEqual(await peek(first, `${folder}/in`, "job_1"), "granted");
+      deepStrictEqual(first.uses().uses.map(({ granted, count }) => [granted, count]), [[true, 1]]);
+      await first.release();
+      deepStrictEqual(first.uses().uses.length, 1);
+      const second = await pool.acquire(mine);
+      deepStrictEqual(second.uses().uses, []);
+      strictEqual(await peek(second, "/etc/shadow", "job_2"), "NotCapable");
+      strictEqual(await peek(second, "/etc/shadow", "job_2"), "NotCapable");
+      await second.release();
+      await (await pool.acquire(mine)).release();
+      const crashing = await pool.acquire(mine);
+      await fails(crashing.call("crash", [], CALL), "crashed");
+      await crashing.release();
+      deepStrictEqual(told, [
+        ["job_1", "read", `${folder}/in`, true, 1],
+        ["job_2", "read", "/etc/shadow", false, 2],
+      ]);
+    }, {
+      onStart: ({ plugin }) => started.push(plugin),
+      onEnd: (_, { reason }) => ended.push(reason),
+      onUses: (_, job, { uses, truncated }) => {
+        strictEqual(truncated, false);
+        for (const { permission, value, granted, count } of uses) {
+          told.push([job, permission, value, granted, count]);
+        }
+      },
+    });
+    strictEqual(started.length, trust === "sandboxed" ? 4 : 1);
+    ok(ended.includes("crashed"));
+  });
+}
+
+Deno.test("createPool() tells of services that were asked for", async () => {
+  const told: unknown[] = [];
+  await withPool(async ({ pool, spec }) => {
+    const grants = { ...NO_GRANTS, services: ["search"] };
+    await using desk = await pool.acquire(spec({ grants }));
+    const services = { search: () => Promise.resolve(1) };
+    await desk.call("ask", ["search"], { ...CALL, services });
+    await fails(desk.call("ask", ["secret"], { ...CALL, services }), "denied");
+  }, {
+    onUses: (_, job, { uses }) => {
+      for (const { permission, value, granted } of uses) {
+        told.push([job, permission, value, granted]);
+      }
+    },
+  });
+  deepStrictEqual(told, [
+    ["job_1", "services", "search", true],
+    ["job_1", "services", "secret", false],
+  ]);
+});
+
+Deno.test("createPool() gives a sandboxed plugin a network of its own where bwrap works", () =>
+  withPool(async ({ pool, spec }) => {
+    await using desk = await pool.acquire(spec({ trust: "sandboxed" }));
+    const { bwrap } = pool.stats().barriers!;
+    const ns = (pid: number) => Deno.readLinkSync(`/proc/${pid}/ns/net`);
+    if (bwrap.state !== "works") return ok(bwrap.reason.length > 0);
+    const inside = await runnerBelow(desk.pid);
+    ok(ns(inside) !== ns(Deno.pid));
+    await using granted = await pool.acquire(
+      spec({ trust: "sandboxed", grants: { ...NO_GRANTS, net: ["example.com:443"] } }),
+    );
+    strictEqual(ns(await runnerBelow(granted.pid)), ns(Deno.pid));
+  }));
+
+/** The innermost process. */
+async function runnerBelow(pid: number): Promise<number> {
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const child = Number(children.trim().split(" ")[0]);
+  return child > 0 ? await runnerBelow(child) : pid;
+}
 
 Deno.test("createPool() ends everything when it is disposed", () =>
   withPool(async ({ pool, spec, folder }) => {

@@ -3,8 +3,15 @@
  * `RunnerEnd`: the process reaped, its socket closed, its calls rejected.
  */
 import { GrantError } from "./flags.ts";
-import { makeSocketFolder, spawnRunner } from "./runner_process.ts";
+import type { FoundBarriers } from "./barriers.ts";
+import {
+  makeSocketFolder,
+  type Rewrite,
+  type SpawnedRunner,
+  spawnRunner,
+} from "./runner_process.ts";
 import { superviseRunner } from "./runner_supervisor.ts";
+import type { AuditTailSummary } from "./audit_tail.ts";
 import {
   type CallOptions,
   type EndReason,
@@ -28,6 +35,12 @@ export interface RunnerOptions {
   /** Whether the bundle imports Node's modules, see preludes.ts. */
   readonly node: boolean;
   readonly watchdog: Watchdog;
+  /** What is put around the process. */
+  readonly barriers: FoundBarriers;
+  /** See `PoolOptions`. */
+  readonly rewrite?: Rewrite | undefined;
+  /** A folder for us alone, outside of all grants, for the record of permissions asked for. @default none is kept */
+  readonly records?: string | undefined;
   /** From cancel to kill. @default 2000 */
   readonly graceMs?: number | undefined;
   /** From spawn to loaded. @default 30000 */
@@ -38,12 +51,17 @@ export interface RunnerOptions {
 }
 
 export interface Runner {
+  /** Under bwrap the one of bwrap, the runner's is below it. */
   readonly pid: number;
   readonly methods: readonly string[];
   readonly ended: Promise<RunnerEnd>;
   /** Whether it is alive, idle, and may serve another job. */
   readonly reusable: boolean;
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
+  /** What it asked for since the last `takeUses`; also when it is gone. */
+  uses(): AuditTailSummary;
+  /** The same, and the next begins with nothing. */
+  takeUses(): AuditTailSummary;
   /** Kills it. The first reason stands. Resolves when it is gone. */
   end(reason: EndReason, message: string): Promise<RunnerEnd>;
 }
@@ -56,12 +74,12 @@ export async function startRunner(spec: RunnerSpec, options: RunnerOptions): Pro
   });
   if (signal?.aborted) throw startCancelled(spec);
   const folder = makeSocketFolder(options.socketBase);
-  let process: Deno.ChildProcess;
+  let spawned: SpawnedRunner;
   let listener: Deno.Listener;
   try {
     listener = Deno.listen({ transport: "unix", path: `${folder}/s` });
     try {
-      process = spawnRunner(spec, options, `${folder}/s`);
+      spawned = spawnRunner(spec, options, `${folder}/s`);
     } catch (error) {
       listener.close();
       throw error;
@@ -72,7 +90,7 @@ export async function startRunner(spec: RunnerSpec, options: RunnerOptions): Pro
     const why = error instanceof Error ? error.message : String(error);
     throw new SandboxError("crashed", `Cannot start "${spec.plugin}": ${why}`, true);
   }
-  const runner = superviseRunner(spec, options, process);
+  const runner = superviseRunner(spec, options, spawned);
 
   const onAbort = () => runner.end("cancelled", startCancelled(spec).message);
   signal?.addEventListener("abort", onAbort, { once: true });

@@ -1,16 +1,22 @@
 /** What a runner's process, socket, streams and watch have to say, made into calls and one end. */
+import type { AuditTailSummary } from "./audit_tail.ts";
+import { memoryLimit } from "./barriers.ts";
 import { createCalls, endError } from "./calls.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { createLog, readLines } from "./log.ts";
+import { createRedactor, withSecrets } from "./redact.ts";
 import type { GuestEvent } from "./messages.ts";
 import { encodeFrame, FrameError } from "./protocol.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
+import type { SpawnedRunner } from "./runner_process.ts";
 import type { EndReason, RunnerEnd, RunnerSpec } from "./types.ts";
 import type { Kill } from "./watchdog.ts";
 
 /** Answers carry a header and names beside what counts as output. */
 const FRAME_SLACK = 64 * 1024;
 const MIB = 1024 * 1024;
+/** The kernel counts more to a cgroup than the watchdog does. */
+const CGROUP_BASE = 64 * MIB;
 
 export interface SupervisedRunner extends Runner {
   /** Talks to the process on this socket from now on. */
@@ -23,7 +29,7 @@ export interface SupervisedRunner extends Runner {
 export function superviseRunner(
   spec: RunnerSpec,
   options: RunnerOptions,
-  process: Deno.ChildProcess,
+  { process, shelled, tail }: SpawnedRunner,
 ): SupervisedRunner {
   const { plugin, limits } = spec;
   const pid = process.pid;
@@ -34,25 +40,36 @@ export function superviseRunner(
   let methods: readonly string[] = [];
   let connection: Connection | undefined;
 
+  const redactor = createRedactor();
   const log = createLog({ onLine: (line) => calls.hear(line) });
   const calls = createCalls({
     plugin,
     services: spec.grants.services,
+    onService: (service, granted) => tail?.note("services", service, granted),
     wallSeconds: limits.wall_s,
     graceMs: options.graceMs ?? 2000,
     send: (blocks) => connection?.send(blocks),
     end: (reason, message) => void end(reason, message),
     rearm: () => watch.rearm(),
     onEvent,
-    log: (level, message) => log.add(level, "log", message),
+    log: (level, message) => log.add(level, "log", redactor.text(message)),
     logTail: () => log.tail(),
   });
   const streams = Promise.all([
-    readLines(process.stdout, (line) => log.add("info", "stdout", line), dead.signal),
-    readLines(process.stderr, (line) => log.add("warn", "stderr", line), dead.signal),
+    readLines(
+      process.stdout,
+      (line) => log.add("info", "stdout", redactor.text(line)),
+      dead.signal,
+    ),
+    readLines(
+      process.stderr,
+      (line) => log.add("warn", "stderr", redactor.text(line)),
+      dead.signal,
+    ),
   ]);
   const watch = options.watchdog.watch(pid, {
-    memory: limits.memory_mb * MIB * 1.25,
+    memory: memoryLimit(limits),
+    cgroup: options.barriers.cgroup.state === "works" ? memoryLimit(limits) + CGROUP_BASE : 0,
     cpu: limits.cpu_s,
     disk: limits.disk_mb * MIB,
   }, (kill) => void end(...killReason(kill)));
@@ -129,7 +146,9 @@ export function superviseRunner(
   const ended = (async () => {
     const status = await process.status;
     dead.abort();
+    // Under bwrap the end of the streams says that the processes inside are gone too.
     const [kill] = await Promise.all([watch.stop(), streams.catch(() => {})]);
+    await tail?.finish();
     ending ??= kill ? { ...named(killReason(kill)) } : exitReason(status);
     connection?.close();
     calls.fail(ending);
@@ -141,15 +160,14 @@ export function superviseRunner(
   function exitReason(status: Deno.CommandStatus): RunnerEnd {
     const cannot = `Cannot go on with "${plugin}":`;
     const last = log.tail().filter(({ stream }) => stream === "stderr").at(-1)?.message;
+    const signal = status.signal ?? (shelled ? signalOf(status.code) : undefined);
     const heap = log.tail().some(({ stream, message }) =>
-      stream === "stderr" && /JavaScript heap out of memory|JavaScript out of memory/.test(message)
+      stream === "stderr" && OUT_OF_MEMORY.test(message)
     );
-    if (heap && status.signal !== "SIGKILL") {
-      return { reason: "out_of_memory", message: `${cannot} its heap is full` };
+    if (heap && signal !== "SIGKILL") {
+      return { reason: "out_of_memory", message: `${cannot} its process ran out of memory` };
     }
-    const how = status.signal === null
-      ? `ended with code ${status.code}`
-      : `was ended by ${status.signal}`;
+    const how = signal === undefined ? `ended with code ${status.code}` : `was ended by ${signal}`;
     return {
       reason: "crashed",
       message: `${cannot} its process ${how}${
@@ -167,11 +185,34 @@ export function superviseRunner(
     get reusable() {
       return !ending && calls.clean && calls.underWay === 0;
     },
-    call: calls.call,
+    call: spec.secrets === undefined ? calls.call : withSecrets(calls.call, spec.secrets, redactor),
+    uses: () => tail?.current() ?? NO_USES,
+    takeUses: () => tail?.take() ?? NO_USES,
     end,
     connect,
     ready: ready.promise,
   };
+}
+
+const NO_USES: AuditTailSummary = { uses: [], truncated: false, unknown: 0 };
+
+/** What V8 and Rust say before they give up. */
+const OUT_OF_MEMORY =
+  /JavaScript heap out of memory|JavaScript out of memory|process out of memory|memory allocation of \d+ bytes failed/;
+
+/** A shell and bwrap tell a signal as 128 and its number. */
+function signalOf(code: number): string | undefined {
+  return {
+    131: "SIGQUIT",
+    132: "SIGILL",
+    133: "SIGTRAP",
+    134: "SIGABRT",
+    135: "SIGBUS",
+    136: "SIGFPE",
+    137: "SIGKILL",
+    139: "SIGSEGV",
+    143: "SIGTERM",
+  }[code];
 }
 
 function named([reason, message]: [EndReason, string]): RunnerEnd {

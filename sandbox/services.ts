@@ -10,6 +10,8 @@ export interface ServicesHost {
   /** Host services that the spec grants. */
   readonly services: readonly string[];
   send(blocks: readonly Uint8Array[]): void;
+  /** Told of each request. */
+  onService?: ((service: string, granted: boolean) => void) | undefined;
 }
 
 /** The call in whose course a service is asked for. */
@@ -55,7 +57,9 @@ export function createServices(host: ServicesHost): Services {
       return refusal("denied", `Cannot call "${service}": no call of the host is under way`);
     }
     const services = call.options.services ?? {};
-    if (!host.services.includes(service) || !Object.hasOwn(services, service)) {
+    const granted = host.services.includes(service) && Object.hasOwn(services, service);
+    host.onService?.(service, granted);
+    if (!granted) {
       call.denied = true;
       return refusal("denied", `Cannot call "${service}": it is not granted to "${host.plugin}"`);
     }

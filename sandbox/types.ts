@@ -8,6 +8,9 @@
  * - **end**: why a runner is gone.
  */
 
+import type { PermissionUse } from "./audit_use.ts";
+import type { FoundBarriers } from "./barriers.ts";
+
 /** `host:port`, `*.domain:port`; host in ASCII, lower case. Port always said. */
 export type NetRule = string;
 
@@ -87,6 +90,16 @@ export interface RunnerSpec {
   readonly config: Readonly<Record<string, unknown>>;
   readonly trust: TrustLevel;
   readonly limits: Limits;
+  /** What `ctx.secrets` says. */
+  readonly secrets?: SecretSource | undefined;
+}
+
+/** The secrets of one plugin: asked for at each call, kept nowhere. */
+export interface SecretSource {
+  /** Where they are, plain JSON; tells one runner from another. */
+  readonly references: Readonly<Record<string, unknown>>;
+  /** By setting. Rejects when one cannot be read. */
+  resolve(): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Why a runner is gone. `closed` is the only good end. */
@@ -126,6 +139,8 @@ export interface CallOptions {
   readonly job: { readonly id: string; readonly idempotencyKey: string };
   /** Only those that the spec grants are ever reached. */
   readonly services?: Readonly<Record<string, Service>> | undefined;
+  /** What `ctx.secrets` says; the runner adds those of its spec. */
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly onProgress?: ((fraction: number, message: string | undefined) => void) | undefined;
   readonly onLog?: ((line: LogLine) => void) | undefined;
 }
@@ -139,12 +154,21 @@ export interface Desk extends AsyncDisposable {
   call(method: string, args: readonly unknown[], options: CallOptions): Promise<unknown>;
   /** The methods that the plugin has. */
   readonly methods: readonly string[];
-  /** The process, for tests and for the doctor. */
+  /** The process, for tests and for the doctor; under bwrap the one of bwrap, with the runner below it. */
   readonly pid: number;
+  /** What this desk's runner asked of permissions since it was acquired. */
+  uses(): RunnerUses;
   /** Settles when the runner is gone. */
   readonly ended: Promise<RunnerEnd>;
   /** Gives the runner back: kept warm or closed, by trust level. Same as disposing. */
   release(): Promise<void>;
+}
+
+/** What a runner asked for. */
+export interface RunnerUses {
+  readonly uses: readonly PermissionUse[];
+  /** More was asked for than was counted. */
+  readonly truncated: boolean;
 }
 
 export interface PoolStats {
@@ -153,12 +177,19 @@ export interface PoolStats {
   readonly started: number;
   /** Runners that ended otherwise than by `closed`, by reason. */
   readonly ends: Readonly<Record<EndReason, number>>;
+  /** The barriers of the system, once the first runner has asked for them. */
+  readonly barriers?: FoundBarriers | undefined;
 }
 
 /** Starts, keeps and ends runners. Disposing it ends them all. */
 export interface Pool extends AsyncDisposable {
   /** A warm runner of the same key if there is one, else a new one, loaded and answering. */
   acquire(spec: RunnerSpec, options?: { signal?: AbortSignal }): Promise<Desk>;
+  /**
+   * The plugin's runners of other code than `keep` serve nobody after the job that they are at; with `kill` they
+   * end at once. Resolves when the idle ones, with `kill` all, are gone.
+   */
+  retire(plugin: string, options?: { keep?: string | undefined; kill?: boolean }): Promise<void>;
   stats(): PoolStats;
 }
 

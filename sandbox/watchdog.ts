@@ -3,6 +3,8 @@
  * it whom to watch. See `docs/decisions/001-watchdog-process.md`.
  */
 
+import type { Barrier } from "./barriers.ts";
+
 export interface WatchLimits {
   /** Bytes at which the process is killed. */
   readonly memory: number;
@@ -10,6 +12,8 @@ export interface WatchLimits {
   readonly cpu: number;
   /** Bytes written to disk. */
   readonly disk: number;
+  /** Bytes of memory at which the system kills it, by a cgroup. @default none is made */
+  readonly cgroup?: number | undefined;
 }
 
 /** A kill, with the figure that was over its limit: bytes or seconds. */
@@ -28,6 +32,8 @@ export interface Watch {
 export interface Watchdog extends AsyncDisposable {
   /** Resolves when it watches. Throws if it cannot be started. */
   ready(): Promise<void>;
+  /** Whether it can make memory cgroups. Throws if it cannot be started. */
+  cgroups(): Promise<Barrier>;
   watch(pid: number, limits: WatchLimits, onKill: (kill: Kill) => void): Watch;
   /** Its process, for tests. */
   readonly pid: number | undefined;
@@ -53,6 +59,7 @@ interface Process {
   readonly child: Deno.ChildProcess;
   readonly input: WritableStreamDefaultWriter<Uint8Array>;
   readonly started: Promise<void>;
+  readonly cgroups: PromiseWithResolvers<Barrier>;
   readonly gone: Promise<void>;
 }
 
@@ -98,21 +105,29 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
       detached: true,
     }).spawn();
     const ready = Promise.withResolvers<void>();
-    ready.promise.catch(() => {}); // nobody may be waiting
+    const cgroups = Promise.withResolvers<Barrier>();
+    for (const { promise } of [ready, cgroups]) promise.catch(() => {}); // nobody may be waiting
     const process: Process = {
       child,
       input: child.stdin.getWriter(),
       started: ready.promise,
-      gone: read(child, ready.resolve).then(async () => {
+      cgroups,
+      gone: read(child, ready.resolve, cgroups.resolve).then(async () => {
         await child.status;
-        ready.reject(new Error("Cannot start the watchdog: its process ended"));
+        const error = new Error("Cannot start the watchdog: its process ended");
+        ready.reject(error);
+        cgroups.reject(error);
         lost();
       }),
     };
     return process;
   }
 
-  async function read(child: Deno.ChildProcess, onReady: () => void): Promise<void> {
+  async function read(
+    child: Deno.ChildProcess,
+    onReady: () => void,
+    onCgroups: (found: Barrier) => void,
+  ): Promise<void> {
     let rest = "";
     const decoder = new TextDecoder();
     for await (const chunk of child.stdout) {
@@ -122,7 +137,8 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
         if (line === "ready") {
           failures = 0;
           onReady();
-        } else heed(line);
+        } else if (line.startsWith("cgroups ")) onCgroups(parseBarrier(line));
+        else heed(line);
       }
     }
   }
@@ -167,6 +183,13 @@ export function createWatchdog(options: WatchdogOptions): Watchdog {
       if (disposed) throw new Error("Cannot start the watchdog: it was disposed");
       const { started, child } = running();
       await within(started, child, START_MS);
+    },
+    async cgroups() {
+      await this.ready();
+      const { cgroups, child } = running();
+      tell("cgroups");
+      await within(cgroups.promise, child);
+      return await cgroups.promise;
     },
     watch(pid, limits, onKill) {
       const entry: Entry = { limits, onKill, kill: undefined, stopped: undefined };
@@ -219,8 +242,14 @@ async function within(
   }
 }
 
-function watchLine(pid: number, { memory, cpu, disk }: WatchLimits): string {
-  return `watch ${pid} ${memory} ${cpu} ${disk}`;
+function watchLine(pid: number, { memory, cpu, disk, cgroup = 0 }: WatchLimits): string {
+  return `watch ${pid} ${memory} ${cpu} ${disk} ${cgroup}`;
+}
+
+/** `cgroups works <what>` or `cgroups absent <why>`. */
+function parseBarrier(line: string): Barrier {
+  const [, state, ...reason] = line.split(" ");
+  return { state: state === "works" ? "works" : "absent", reason: reason.join(" ") };
 }
 
 function killQuietly(pid: number): void {

@@ -1,10 +1,13 @@
 /**
  * Watches runners from a process of its own: reads their memory and processor time and kills at the
- * limit. Lines in, on stdin: `watch <pid> <memory bytes> <cpu seconds> <disk bytes>`,
- * `rearm <pid> <cpu seconds>`, `unwatch <pid>`. Lines out: `ready`,
- * `killed <pid> <memory|cpu|disk> <figure>`, `unwatched <pid>`. When stdin ends the host is gone, and so
+ * limit. Lines in, on stdin: `watch <pid> <memory bytes> <cpu seconds> <disk bytes> <bytes of its cgroup, 0 for none>`,
+ * `rearm <pid> <cpu seconds>`, `unwatch <pid>`, `cgroups`. Lines out: `ready`,
+ * `killed <pid> <memory|cpu|disk> <figure>`, `unwatched <pid>`, `cgroups <works|absent> <reason>`. A kill by the
+ * system in a cgroup is told when the process is no longer watched. When stdin ends the host is gone, and so
  * is, a moment later, every runner.
  */
+import { type CgroupHome, findCgroupHome } from "./cgroup.ts";
+import { createGroups } from "./watchdog_groups.ts";
 import { createReader, type Usage } from "./watchdog_usage.ts";
 
 const EVERY_MS = 50;
@@ -20,6 +23,8 @@ interface Watched {
 }
 
 const reader = createReader();
+const groups = createGroups();
+let home: CgroupHome | { readonly reason: string } | undefined;
 const watched = new Map<number, Watched>();
 let timer: ReturnType<typeof setInterval> | undefined;
 const encoder = new TextEncoder();
@@ -53,16 +58,21 @@ function poll(): void {
     const usage = usages.get(pid);
     if (usage === undefined || usage.start !== limits.start) continue;
     const reason = over(usage, limits);
-    if (reason === undefined) continue;
+    if (reason === undefined) {
+      groups.look(pid, usage.tree);
+      continue;
+    }
     kill(pid, usage.tree);
     watched.delete(pid);
+    groups.forget(pid);
     say(`killed ${pid} ${reason}`);
   }
+  groups.tidy();
   schedule();
 }
 
 function schedule(): void {
-  if (watched.size > 0) timer ??= setInterval(poll, EVERY_MS);
+  if (watched.size > 0 || groups.leaving > 0) timer ??= setInterval(poll, EVERY_MS);
   else if (timer !== undefined) {
     clearInterval(timer);
     timer = undefined;
@@ -74,7 +84,7 @@ function obey(line: string): void {
   const [pid = NaN, ...numbers] = rest.map(Number);
   switch (verb) {
     case "watch": {
-      const [memory = 0, cpuBudget = 0, disk = 0] = numbers;
+      const [memory = 0, cpuBudget = 0, disk = 0, cgroup = 0] = numbers;
       const usage = reader.read([pid]).get(pid);
       // A process that is gone needs no watching.
       if (usage) {
@@ -85,6 +95,7 @@ function obey(line: string): void {
           cpuEnd: usage.cpu + cpuBudget,
           start: usage.start,
         });
+        if (cgroup > 0 && home && "version" in home) groups.watch(pid, home, cgroup);
       }
       break;
     }
@@ -97,8 +108,19 @@ function obey(line: string): void {
       }
       break;
     }
+    case "cgroups":
+      home ??= findCgroupHome();
+      say(
+        "version" in home
+          ? `cgroups works version ${home.version}, in ${home.folder}`
+          : `cgroups absent no group can be made: ${home.reason.replaceAll("\n", " ")}`,
+      );
+      return;
     case "unwatch":
-      watched.delete(pid);
+      if (watched.delete(pid)) {
+        const peak = groups.forget(pid);
+        if (peak !== undefined) say(`killed ${pid} memory ${peak}`);
+      }
       say(`unwatched ${pid}`);
       break;
   }

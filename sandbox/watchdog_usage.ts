@@ -22,6 +22,8 @@ export interface UsageReader {
 const TICKS = 100;
 /** A tree is looked up anew every so many reads: runners are not allowed to have children anyway. */
 const TREE_EVERY = 5;
+/** And at each of the first reads: under bwrap the runner itself is a child that is yet to come. */
+const TREE_FIRST = 20;
 
 /** @param os The system to read; the one we are on if left out. */
 export function createReader(os: typeof Deno.build.os = Deno.build.os): UsageReader {
@@ -29,7 +31,7 @@ export function createReader(os: typeof Deno.build.os = Deno.build.os): UsageRea
 }
 
 function procReader(): UsageReader {
-  const trees = new Map<number, { tree: number[]; age: number }>();
+  const trees = new Map<number, { tree: number[]; age: number; looks: number }>();
 
   function treeOf(pid: number): number[] {
     const known = trees.get(pid);
@@ -38,7 +40,8 @@ function procReader(): UsageReader {
       return known.tree;
     }
     const tree = descendants(pid);
-    trees.set(pid, { tree, age: 1 });
+    const looks = (known?.looks ?? 0) + 1;
+    trees.set(pid, { tree, age: looks < TREE_FIRST ? TREE_EVERY : 1, looks });
     return tree;
   }
 

@@ -36,6 +36,7 @@ export interface FakeContext extends PluginContext {
 export interface FakeContextOptions {
   /** The settings, defaults filled in by hand. @default {} */
   readonly config?: Readonly<Record<string, Plain>> | undefined;
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   /** @default a signal that is never aborted */
   readonly signal?: AbortSignal | undefined;
   /** What `ctx.service` answers, by name; one that is missing rejects as the host would. @default {} */
@@ -52,6 +53,7 @@ export function fakeContext(options: FakeContextOptions = {}): FakeContext {
     jobId: "import_test",
     idempotencyKey: "test",
     config: options.config ?? {},
+    secrets: options.secrets ?? {},
     signal: options.signal ?? new AbortController().signal,
     progressed,
     logged,

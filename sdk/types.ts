@@ -65,6 +65,8 @@ export interface PluginContext {
   readonly idempotencyKey: string;
   /** The settings, valid under the manifest's schema, defaults filled in. */
   readonly config: Readonly<Record<string, Plain>>;
+  /** The secrets among the settings, by setting; those that are set. Say them to nobody but their server. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** Aborted when the job is cancelled; two seconds later the runner is killed. */
   readonly signal: AbortSignal;
   /** Says how far the work is. `fraction` 0 to 1. */

@@ -3,16 +3,21 @@ import type {
   AcceptedJson,
   ArtifactJson,
   AttributionJson,
+  AuditRowJson,
+  AvailableJson,
   ConsentJson,
   ContentJson,
   CreatedTokenJson,
   GenealogyJson,
   JobEventJson,
   JobJson,
+  ObservedJson,
   PageJson,
   PluginJson,
+  PluginVersionJson,
   SearchAnswerJson,
   TokenJson,
+  VerificationJson,
 } from "./wire.ts";
 import { type FilePart, multipart } from "./multipart.ts";
 import { createTransport, type Transport, type TransportOptions } from "./transport.ts";
@@ -46,6 +51,19 @@ export interface ListSettings {
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
   readonly [filter: string]: string | number | boolean | undefined;
+}
+
+/** How long grants hold that say nothing else. */
+export interface Holds {
+  readonly duration?: "once" | "job" | "until" | "always";
+  readonly until?: string;
+}
+
+/** The answer of an install. */
+export interface InstalledJson {
+  readonly consent: ConsentJson | null;
+  readonly plugin: PluginJson | null;
+  readonly unchanged: boolean;
 }
 
 export type Client = ReturnType<typeof createClient>;
@@ -151,14 +169,62 @@ export function createClient(options: TransportOptions) {
       json<{ status: string; message: string | null }>("GET", `/api/plugins/${part(id)}/health`),
     setPluginEnabled: (id: string, enabled: boolean) =>
       json<PluginJson>("POST", `/api/plugins/${part(id)}/${enabled ? "enable" : "disable"}`),
-    uninstallPlugin: (id: string) => json<unknown>("DELETE", `/api/plugins/${part(id)}`),
-    /** Reads and bundles a plugin folder on the host's machine; nothing of it runs before `decide`. */
-    installPlugin: (url: string) =>
-      json<{ consent: ConsentJson }>("POST", "/api/plugins/install", { body: { url } }),
-    decide: (consent: string, decision: "grant" | "deny", grants: readonly string[] = []) =>
-      json<{ plugin: PluginJson | null }>("POST", `/api/plugins/consents/${part(consent)}`, {
-        body: { decision, grants },
+    uninstallPlugin: (id: string, deleteData = false) =>
+      json<unknown>("DELETE", `/api/plugins/${part(id)}`, {
+        query: deleteData ? { delete_data: true } : {},
       }),
+    /** Fetches and bundles a plugin; nothing of it runs before `decide`. */
+    installPlugin: (url: string, signal?: AbortSignal) =>
+      json<InstalledJson>("POST", "/api/plugins/install", { body: { url }, signal }),
+    consents: () => json<{ items: readonly ConsentJson[] }>("GET", "/api/plugins/consents"),
+    /** Asks anew about what is not granted. */
+    askConsent: (id: string) =>
+      json<{ consent: ConsentJson | null }>("POST", `/api/plugins/${part(id)}/consent`, {
+        body: {},
+      }),
+    decide: (
+      consent: string,
+      decision: "grant" | "deny",
+      grants: readonly string[] = [],
+      holds: Holds = {},
+    ) =>
+      json<{ plugin: PluginJson | null }>("POST", `/api/plugins/consents/${part(consent)}`, {
+        body: { decision, grants, ...holds },
+      }),
+    rollbackPlugin: (id: string, version?: string) =>
+      json<PluginJson>("POST", `/api/plugins/${part(id)}/rollback`, { body: { version } }),
+    configurePlugin: (
+      id: string,
+      change: {
+        readonly config?: Readonly<Record<string, unknown>> | undefined;
+        readonly limits?: Readonly<Record<string, number | null>> | undefined;
+        readonly auto_update?: boolean | undefined;
+      },
+    ) =>
+      json<{ plugin: PluginJson; consent: ConsentJson | null }>(
+        "PUT",
+        `/api/plugins/${part(id)}/config`,
+        { body: change },
+      ),
+    tightenPlugin: (id: string, dryRun: boolean) =>
+      json<{ plugin: PluginJson; dropped: readonly string[] }>(
+        "POST",
+        `/api/plugins/${part(id)}/tighten`,
+        { query: dryRun ? { dry_run: true } : {} },
+      ),
+    pluginVersions: (id: string) =>
+      json<{ items: readonly PluginVersionJson[] }>("GET", `/api/plugins/${part(id)}/versions`),
+    availablePlugins: (filter: { kind?: string | undefined; refresh?: boolean | undefined } = {}) =>
+      json<AvailableJson>("GET", "/api/plugins/available", { query: filter }),
+    pluginAudit: (id: string, filter: ListSettings = {}) =>
+      json<PageJson<AuditRowJson> & { observed: readonly ObservedJson[] }>(
+        "GET",
+        `/api/plugins/${part(id)}/audit`,
+        { query: filter },
+      ),
+    audit: (filter: ListSettings = {}) =>
+      json<PageJson<AuditRowJson>>("GET", "/api/audit", { query: filter }),
+    verifyAudit: () => json<VerificationJson>("GET", "/api/audit/verification"),
 
     genealogy: (id: string, depth?: number) =>
       json<GenealogyJson>("GET", `/api/provenance/${nodeType(id)}/${part(id)}/genealogy`, {

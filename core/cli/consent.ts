@@ -1,5 +1,5 @@
 /** Asks a person about the permissions of a plugin, or takes the answers of the command line. */
-import { askYesNo } from "./ask.ts";
+import { askOneOf, askYesNo } from "./ask.ts";
 import type { ConsentJson } from "./wire.ts";
 import { CliError, EXIT, usageError } from "./errors.ts";
 import { count, type Style } from "./format.ts";
@@ -9,7 +9,7 @@ import { clean, wrap } from "./width.ts";
 /** Permissions that the command line grants, by kind; the values as the manifest spells them. */
 export type Allowed = Readonly<Partial<Record<PermissionName, readonly string[]>>>;
 type Permission = ConsentJson["permissions"][number];
-export type PermissionName = "net" | "read" | "write" | "env" | "services" | "calls";
+export type PermissionName = "net" | "read" | "write" | "env" | "services" | "calls" | "match";
 
 /** The flag of each kind of permission. */
 export const ALLOW_FLAGS: Readonly<Record<PermissionName, string>> = {
@@ -19,6 +19,7 @@ export const ALLOW_FLAGS: Readonly<Record<PermissionName, string>> = {
   env: "--allow-env",
   services: "--allow-service",
   calls: "--allow-call",
+  match: "--allow-match",
 };
 
 /** The flag that grants one permission, ready to be pasted. */
@@ -35,6 +36,8 @@ function quoted(value: string): string {
 
 function matches(permission: Permission, value: string): boolean {
   if (permission.value === value || permission.key === value) return true;
+  const { place } = permission;
+  if (place !== null && value === `${place.host}:${place.port}`) return true;
   // Port 443 need not be said, as in a manifest.
   return permission.permission === "net" &&
     (permission.value === `${value}:443` || `${permission.value}:443` === value);
@@ -67,16 +70,34 @@ export function granted(consent: ConsentJson, allowed: Allowed): Permission[] {
 /** The plugin, its warnings and its permissions in plain words. */
 export function consentLines(consent: ConsentJson, style: Style, width: number): string[] {
   const room = Math.max(40, Math.min(width, 100)) - 4;
+  const { before, kind } = consent;
+  const signed = consent.verified
+    ? style.green("  verified: signed by a key that you trust")
+    : consent.signed_by === null
+    ? style.dim("  unverified: not signed")
+    : style.yellow(`  unverified: signed by an unknown key, ${clean(consent.signed_by)}`);
   const lines = [
     `${style.bold(clean(consent.name))} ${
-      style.dim(`${clean(consent.plugin)} ${clean(consent.version)}`)
+      style.dim(
+        `${clean(consent.plugin)} ${
+          kind === "update" && before !== null ? `${clean(before.version)} → ` : ""
+        }${clean(consent.version)}`,
+      )
     }`,
     ...wrap(clean(consent.description), room).map((line) => `  ${line}`),
     style.dim(`  from ${clean(consent.origin)}`),
+    signed,
     style.dim(`  code ${consent.digest.slice(0, 16)}…`),
     "",
+    ...differenceLines(consent, style),
     consent.permissions.length === 0
       ? "It asks for no permission: it gets the bytes of one job, and nothing else."
+      : kind === "setting"
+      ? "A setting leads to another place than was granted:"
+      : kind === "request"
+      ? `It has not been granted ${count(consent.permissions.length, "permission")}${
+        consent.job === null ? "" : `, needed by ${clean(consent.job)}`
+      }:`
       : `It asks for ${count(consent.permissions.length, "permission")}:`,
   ];
   for (const warning of consent.warnings) {
@@ -87,6 +108,31 @@ export function consentLines(consent: ConsentJson, style: Style, width: number):
     );
   }
   return lines;
+}
+
+/** What an update asks for beside what the version before did. */
+function differenceLines(consent: ConsentJson, style: Style): string[] {
+  const { difference } = consent;
+  if (difference === null) return [];
+  const text = (key: string) =>
+    clean(consent.permissions.find((one) => one.key === key)?.text ?? key);
+  const limits = Object.entries(difference.limits).map(([name, { from, to }]) =>
+    (to > from ? style.yellow : style.dim)(`  ~ ${clean(name)}: ${from} → ${to}`)
+  );
+  const lines = [
+    ...difference.added.map((key) => style.yellow(`  + ${text(key)}`)),
+    ...difference.removed.map((key) => style.dim(`  - ${text(key)}`)),
+    ...limits,
+  ];
+  return lines.length === 0
+    ? ["New code, the same permissions.", ""]
+    : ["What is other than before:", ...lines, ""];
+}
+
+/** What was said of a permission before, in an update: it stands unless a flag says otherwise. */
+function standing(consent: ConsentJson, permission: Permission): "granted" | "denied" | undefined {
+  if (consent.kind !== "update") return undefined;
+  return permission.granted ? "granted" : permission.denied ? "denied" : undefined;
 }
 
 /** One permission: what it lets do, how risky that is, why the author wants it. */
@@ -104,6 +150,18 @@ export function permissionLines(permission: Permission, style: Style, width: num
   ];
 }
 
+function wanted({ kind }: ConsentJson): string {
+  switch (kind) {
+    case "update":
+      return "To update it";
+    case "setting":
+    case "request":
+      return "To grant it";
+    default:
+      return "To install it";
+  }
+}
+
 export interface DecideOptions {
   readonly io: Pick<Io, "ask" | "err" | "terminal">;
   readonly style: Style;
@@ -115,6 +173,18 @@ export interface DecideOptions {
   readonly signal: AbortSignal;
 }
 
+const ALLOW_WORDS = {
+  y: "yes",
+  yes: "yes",
+  n: "no",
+  no: "no",
+  "": "no",
+  a: "all",
+  all: "all",
+  d: "none",
+  none: "none",
+} as const;
+
 /**
  * The keys to grant, or undefined when the person does not want the plugin. Throws `consent_required` (exit 3)
  * where there is nobody to ask: then nothing is granted, and the error names the flags.
@@ -125,7 +195,9 @@ export async function decideConsent(
 ): Promise<readonly string[] | undefined> {
   const { io, style, width, signal } = options;
   const say = (line: string) => io.err.write(line + "\n");
-  const beforehand = granted(consent, options.allowed);
+  const beforehand = consent.permissions.filter((one) =>
+    standing(consent, one) === "granted" || granted(consent, options.allowed).includes(one)
+  );
   if (options.yes) return beforehand.map((one) => one.key);
   for (const line of consentLines(consent, style, width)) say(line);
   if (!io.terminal.in) {
@@ -135,25 +207,44 @@ export async function decideConsent(
     const flags = consent.permissions.map(flagOf).join(" ");
     throw new CliError(
       "consent_required",
-      `Cannot ask about "${consent.plugin}": there is no terminal. Everything is denied, and it is not installed.`,
+      consent.kind === "install" || consent.kind === "replace"
+        ? `Cannot ask about "${consent.plugin}": there is no terminal. Everything is denied, and it is not installed.`
+        : consent.kind === "update"
+        ? `Cannot ask about "${consent.plugin}": there is no terminal. The version before stays.`
+        : `Cannot ask about "${consent.plugin}": there is no terminal. Nothing is granted.`,
       {
         exit: EXIT.consent,
         hint: consent.permissions.length === 0
-          ? "To install it, add: --yes"
-          : `To install it, add --yes, and what you grant of: ${flags}`,
+          ? `${wanted(consent)}, add: --yes`
+          : `${wanted(consent)}, add --yes, and what you grant of: ${flags}`,
       },
     );
   }
   const grants = new Set(beforehand);
+  /** What was said of all that follow. */
+  let rest: boolean | undefined;
   for (const permission of consent.permissions) {
     for (const line of permissionLines(permission, style, width)) say(line);
-    if (grants.has(permission)) {
-      say(style.dim("          granted by the command line"));
+    const before = standing(consent, permission);
+    if (grants.has(permission) || before !== undefined) {
+      const why = before === undefined ? "granted by the command line" : `${before}, as before`;
+      say(style.dim(`          ${grants.has(permission) ? why : "denied, as before"}`));
       continue;
     }
-    const allow = await askYesNo(io, "          Allow it?", signal);
-    if (allow === undefined) return undefined;
-    if (allow) grants.add(permission);
+    if (rest !== undefined) {
+      if (rest) grants.add(permission);
+      say(style.dim(`          ${rest ? "allowed" : "denied"}, as all that follows`));
+      continue;
+    }
+    const question = "          Allow it? [y/N, a: all that follow, d: none of them] ";
+    const word = await askOneOf(io, question, ALLOW_WORDS, "y, n, a or d", signal);
+    if (word === undefined) return undefined;
+    if (word === "all") rest = true;
+    if (word === "none") rest = false;
+    if (rest || word === "yes") grants.add(permission);
+  }
+  if (consent.kind === "setting" || consent.kind === "request") {
+    return [...grants].map((one) => one.key);
   }
   const all = consent.permissions.length;
   const what = all === 0
@@ -161,6 +252,7 @@ export async function decideConsent(
     : grants.size === all
     ? ` with ${all === 1 ? "this permission" : `all ${all} permissions`}`
     : ` with ${grants.size} of ${count(all, "permission")}`;
-  const question = `Install ${clean(consent.plugin)} ${clean(consent.version)}${what}?`;
+  const action = consent.kind === "update" ? "Update" : "Install";
+  const question = `${action} ${clean(consent.plugin)} ${clean(consent.version)}${what}?`;
   return await askYesNo(io, question, signal) ? [...grants].map((one) => one.key) : undefined;
 }

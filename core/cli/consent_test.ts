@@ -111,8 +111,16 @@ Deno.test("flagOf() quotes what a shell would take apart", () => {
   assert.equal(flagOf({ ...first!, permission: "strange", value: "x" }), "--allow-strange=x");
 });
 
+Deno.test("decideConsent() takes one word for all that follow", async () => {
+  const all = decide({ answers: ["a", "y"] });
+  assert.deepEqual(await all.decision, ["net:arxiv.org:443", "env:HOME"]);
+  assert.equal(all.io.asked.length, 2);
+  const none = decide({ answers: ["d", "y"] });
+  assert.deepEqual(await none.decision, []);
+});
+
 Deno.test("decideConsent() asks again when the answer is neither yes nor no", async () => {
   const { io, decision } = decide({ answers: ["sure", "y", "n", "ja", "yes"] });
   assert.deepEqual(await decision, ["net:arxiv.org:443"]);
-  assert.match(io.errText(), /Please answer y or n; “sure” is neither/);
+  assert.match(io.errText(), /Please answer y, n, a or d; “sure” is neither/);
 });

@@ -4,16 +4,21 @@ import type { JobJson } from "../http/schemas.ts";
 export type {
   ArtifactJson,
   AttributionJson,
+  AuditRowJson,
+  AvailableJson,
   ConsentJson,
   ContentJson,
   CreatedTokenJson,
   GenealogyJson,
   JobEventJson,
   JobJson,
+  ObservedJson,
   PluginJson,
+  PluginVersionJson,
   ProblemJson,
   SearchAnswerJson,
   TokenJson,
+  VerificationJson,
 } from "../http/schemas.ts";
 
 /** The answer 202: `job` is the first of `jobs`. */

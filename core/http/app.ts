@@ -14,6 +14,7 @@ import { addHealthRoutes } from "./routes/health.ts";
 import { addImportRoute } from "./routes/import.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addPluginRoutes } from "./routes/plugins.ts";
+import { addPromptRoutes } from "./routes/prompts.ts";
 import { addProvenanceRoutes } from "./routes/provenance.ts";
 import { addSearchRoutes } from "./routes/search.ts";
 import { addTokenRoutes } from "./routes/tokens.ts";
@@ -34,6 +35,8 @@ export function createHttpApp(host: HttpHost, options: HttpOptions = {}): Hono<H
   addJobRoutes(api);
   addSearchRoutes(api);
   addProvenanceRoutes(api);
+  // Before the plugins, whose ids stand in the same place.
+  addPromptRoutes(api);
   addPluginRoutes(api);
   addTokenRoutes(api);
   addHealthRoutes(api);

@@ -2,7 +2,10 @@
 import type { Auth } from "../auth/auth.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Library } from "../library/library.ts";
+import type { Audit } from "../audit/audit.ts";
+import type { Available } from "../plugins/available.ts";
 import type { Plugins } from "../plugins/plugins.ts";
+import type { Prompts } from "../prompts/prompts.ts";
 import type { Provenance } from "../provenance/provenance.ts";
 import type { Search } from "../search/search.ts";
 import type { Health } from "../../sdk/types.ts";
@@ -16,11 +19,16 @@ export interface Host {
   readonly search: Search;
   readonly provenance: Provenance;
   readonly plugins: Plugins;
+  /** What jobs wait for. */
+  readonly prompts: Pick<Prompts, "list" | "get" | "decide">;
   /** Health of a plugin, checked in a runner now. */
   pluginHealth(id: string): Promise<Health>;
   /** Stores by name and whether they answer. */
   ready(): Promise<Readonly<Record<string, boolean>>>;
   poolStats(): PoolStats;
+  /** Plugins that the registry lists. */
+  readonly available: Available;
+  readonly audit: Pick<Audit, "list" | "verify">;
 }
 
 /** The part of it that the routes use; a `Host` is one. */
@@ -31,10 +39,16 @@ export interface HttpHost extends Omit<Host, "jobs" | "plugins"> {
     | "list"
     | "get"
     | "permissions"
+    | "versions"
     | "install"
     | "consents"
+    | "consent"
     | "decide"
+    | "ask"
     | "setEnabled"
+    | "rollback"
+    | "setConfig"
+    | "tighten"
     | "uninstall"
   >;
 }

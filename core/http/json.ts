@@ -2,18 +2,14 @@
 import type { TokenInfo } from "../auth/auth.ts";
 import type { Job } from "../jobs/job.ts";
 import type { Artifact, Content, StoredFile } from "../library/library.ts";
-import type { Consent, PermissionRequest, Plugin } from "../plugins/plugins.ts";
 import type { AttributionReport, Genealogy } from "../provenance/provenance.ts";
 import type { SearchHit } from "../search/search.ts";
-import type { Health } from "../../sdk/types.ts";
 import type {
   ArtifactJson,
   AttributionJson,
-  ConsentJson,
   ContentJson,
   GenealogyJson,
   JobJson,
-  PluginJson,
   SearchAnswerJson,
   TokenJson,
 } from "./schemas.ts";
@@ -154,63 +150,6 @@ export function attributionJson(report: AttributionReport): AttributionJson {
       })),
     })),
     truncated: report.truncated,
-  };
-}
-
-function permissionJson(request: PermissionRequest): PluginJson["permissions"][number] {
-  return {
-    key: request.key,
-    permission: request.permission,
-    value: request.value,
-    text: request.text,
-    risk: request.risk,
-    reason: request.reason ?? null,
-    granted: request.granted,
-  };
-}
-
-export function pluginJson(
-  plugin: Plugin,
-  permissions: readonly PermissionRequest[],
-  health?: PluginJson["health"],
-): PluginJson {
-  const { manifest } = plugin;
-  return {
-    id: plugin.id,
-    kind: plugin.kind,
-    name: manifest.name,
-    description: manifest.description,
-    version: plugin.version,
-    origin: plugin.origin,
-    builtin: plugin.builtin,
-    enabled: plugin.enabled,
-    trust: plugin.trust,
-    digest: plugin.digest,
-    match: [...manifest.match],
-    media_types: [...manifest.media_types],
-    formats: [...manifest.formats],
-    permissions: permissions.map(permissionJson),
-    limits: { ...plugin.limits },
-    config: { ...plugin.config },
-    ...(health === undefined ? {} : { health }),
-  };
-}
-
-export function healthJson(health: Health): NonNullable<PluginJson["health"]> {
-  return { status: health.status, message: health.message ?? null };
-}
-
-export function consentJson(consent: Consent): ConsentJson {
-  return {
-    id: consent.id,
-    plugin: consent.plugin,
-    name: consent.name,
-    version: consent.version,
-    description: consent.description,
-    origin: consent.origin,
-    digest: consent.digest,
-    permissions: consent.permissions.map(permissionJson),
-    warnings: [...consent.warnings],
   };
 }
 

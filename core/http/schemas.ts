@@ -193,64 +193,6 @@ export const attributionSchema = z.object({
   truncated: z.boolean(),
 }).openapi("Attribution");
 
-export const permissionSchema = z.object({
-  key: z.string(),
-  permission: z.string(),
-  value: z.string(),
-  text: z.string(),
-  risk: z.enum(["low", "medium", "high"]),
-  reason: z.string().nullable(),
-  granted: z.boolean(),
-}).openapi("Permission");
-
-export const healthSchema = z.object({
-  status: z.enum(["healthy", "unhealthy", "unknown"]),
-  message: z.string().nullable(),
-}).openapi("Health");
-
-export const pluginSchema = z.object({
-  id: z.string(),
-  kind: z.string(),
-  name: z.string(),
-  description: z.string(),
-  version: z.string(),
-  origin: z.string(),
-  builtin: z.boolean(),
-  enabled: z.boolean(),
-  trust: z.enum(["sandboxed", "restricted", "trusted"]),
-  digest: z.string(),
-  match: z.array(z.string()),
-  media_types: z.array(z.string()),
-  formats: z.array(z.string()),
-  permissions: z.array(permissionSchema),
-  limits: z.record(z.string(), z.number()),
-  config: plain,
-  health: healthSchema.optional(),
-}).openapi("Plugin");
-
-export const consentSchema = z.object({
-  id: z.string(),
-  plugin: z.string(),
-  name: z.string(),
-  version: z.string(),
-  description: z.string(),
-  origin: z.string(),
-  digest: z.string(),
-  permissions: z.array(permissionSchema),
-  warnings: z.array(z.string()),
-}).openapi("Consent");
-
-/** `url`: a folder on the host's machine, as an absolute path or a `file:` URL. */
-export const installRequestSchema = z.object({ url: z.string() }).strict().openapi(
-  "InstallRequest",
-);
-
-/** `grants`: keys of the permissions to grant; the others are denied. */
-export const decisionSchema = z.object({
-  decision: z.enum(["grant", "deny"]),
-  grants: z.array(z.string()).default([]),
-}).strict().openapi("Decision");
-
 export const tokenSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -273,6 +215,8 @@ export const createdTokenSchema = tokenSchema.extend({ token: z.string() }).open
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), cursor: z.string().nullable() });
 
+export * from "./plugin_schemas.ts";
+
 export type JobJson = z.infer<typeof jobSchema>;
 export type JobEventJson = z.infer<typeof jobEventSchema>;
 export type ContentJson = z.infer<typeof contentSchema>;
@@ -280,8 +224,6 @@ export type ArtifactJson = z.infer<typeof artifactSchema>;
 export type SearchAnswerJson = z.infer<typeof searchAnswerSchema>;
 export type GenealogyJson = z.infer<typeof genealogySchema>;
 export type AttributionJson = z.infer<typeof attributionSchema>;
-export type PluginJson = z.infer<typeof pluginSchema>;
-export type ConsentJson = z.infer<typeof consentSchema>;
 export type TokenJson = z.infer<typeof tokenSchema>;
 export type CreatedTokenJson = z.infer<typeof createdTokenSchema>;
 export type ProblemJson = z.infer<typeof problemSchema>;

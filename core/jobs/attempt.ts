@@ -12,12 +12,20 @@ import {
   recordStages,
   report,
   retryLater,
+  wait,
 } from "./attempt_store.ts";
 import { CHECKPOINT_TYPE, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Clock } from "./clock.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { Hub } from "./hub.ts";
-import type { Job, JobHandler, JobRun, StageOptions, StageRecord } from "./job.ts";
+import {
+  type Job,
+  type JobHandler,
+  type JobRun,
+  JobWaits,
+  type StageOptions,
+  type StageRecord,
+} from "./job.ts";
 import { toJobError } from "./job_error.ts";
 import { createProgress } from "./progress.ts";
 
@@ -125,9 +133,24 @@ export function startAttempt(
     }, true);
   }
 
+  function letWait({ message, alongside }: JobWaits): Promise<void> {
+    return write(async (tx) => {
+      const changed = await wait(tx, job, message, clock.now());
+      if (changed !== undefined) await alongside(tx);
+      return changed;
+    }, true);
+  }
+
   async function endBadly(thrown: unknown): Promise<void> {
     if (why === "cancel") return await write((tx) => endCancelled(tx, job, clock.now()));
     if (why === "shutDown") return await write((tx) => giveBack(tx, job, clock.now()));
+    if (thrown instanceof JobWaits) {
+      try {
+        return await letWait(thrown);
+      } catch (error) {
+        return await endBadly(error);
+      }
+    }
     const error = toJobError(thrown, context.report);
     if (!error.retryable || job.attempt >= job.maxAttempts) {
       return await write((tx) => fail(tx, job, error, clock.now()));

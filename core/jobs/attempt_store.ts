@@ -114,6 +114,25 @@ export async function retryLater(
   return await changed(tx, row, nowMs);
 }
 
+/** Lets the job wait for a person. */
+export async function wait(
+  tx: Tx,
+  job: Fence & { readonly maxAttempts: number },
+  message: string,
+  nowMs: number,
+): Promise<Changed | undefined> {
+  const row = await tx.updateTable("job").set((update) => ({
+    status: "waiting",
+    lease_owner: null,
+    lease_until_ms: null,
+    message,
+    max_attempts: job.maxAttempts + 1,
+    seq: update("seq", "+", 1),
+  })).where("id", "=", job.id).where("attempt", "=", job.attempt)
+    .where("status", "=", "running").returningAll().executeTakeFirst();
+  return await changed(tx, row, nowMs);
+}
+
 /** Ends a job that was being cancelled. */
 export async function endCancelled(
   tx: Tx,

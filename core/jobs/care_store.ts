@@ -82,6 +82,37 @@ async function isInFlight(tx: Tx, flightKey: string): Promise<boolean> {
   return row !== undefined;
 }
 
+/** Lets a job that waits for a person go on; undefined for one that does not wait. */
+export async function resumeWaiting(
+  tx: Tx,
+  id: string,
+  nowMs: number,
+): Promise<Changed | undefined> {
+  const row = await tx.updateTable("job").set((update) => ({
+    status: "queued",
+    message: null,
+    seq: update("seq", "+", 1),
+  })).where("id", "=", id).where("status", "=", "waiting").returningAll().executeTakeFirst();
+  return row && await told(tx, row, nowMs);
+}
+
+/** Ends a job that waits for a person, who said no; undefined for one that does not wait. */
+export async function failWaiting(
+  tx: Tx,
+  id: string,
+  error: JobError,
+  nowMs: number,
+): Promise<Changed | undefined> {
+  const row = await tx.updateTable("job").set((update) => ({
+    status: "failed",
+    error_json: JSON.stringify(error),
+    message: error.message,
+    completed: isoTime(nowMs),
+    seq: update("seq", "+", 1),
+  })).where("id", "=", id).where("status", "=", "waiting").returningAll().executeTakeFirst();
+  return row && await told(tx, row, nowMs);
+}
+
 /** A job that has become ready, by its rank. */
 export interface Ready {
   readonly event: JobEvent;

@@ -1,14 +1,14 @@
 /** Jobs, put together: the use cases of `jobs.ts` and the loop that runs them. */
 import { EventBus } from "../events.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
-import type { SqlStore } from "../stores/sql.ts";
-import { cancelTree, retryByHand } from "./care_store.ts";
+import type { SqlStore, Tx } from "../stores/sql.ts";
+import { cancelTree, failWaiting, resumeWaiting, retryByHand } from "./care_store.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ClassLimits } from "./dispatch_limits.ts";
 import { createDispatchLoop, type DispatchLoop } from "./dispatch_loop.ts";
 import { createGroupCommit } from "./group_commit.ts";
 import { createHub } from "./hub.ts";
-import type { Job, JobHandler, JobKind } from "./job.ts";
+import type { Job, JobError, JobHandler, JobKind } from "./job.ts";
 import type { Jobs } from "./jobs.ts";
 import type { Queue } from "./queue.ts";
 import { rankOf, toJob } from "./row.ts";
@@ -47,8 +47,17 @@ export interface CreateJobsOptions {
   readonly report?: ((error: unknown) => void) | undefined;
 }
 
+/** What becomes of jobs that wait for a person. `alongside` is written in the same transaction. */
+export interface WaitingJobs {
+  /** Lets it go on. Says whether it waited. */
+  resume(id: string, alongside?: (tx: Tx) => Promise<void>): Promise<boolean>;
+  /** Ends it. Says whether it waited. */
+  fail(id: string, error: JobError, alongside?: (tx: Tx) => Promise<void>): Promise<boolean>;
+}
+
 export interface JobEngine extends AsyncDisposable {
   readonly jobs: Jobs;
+  readonly waiting: WaitingJobs;
   /** Takes back what a dead host left, then runs jobs. Without it jobs can be added and read. */
   start(): Promise<void>;
   /** Takes no more jobs and lets those that run end. */
@@ -151,9 +160,35 @@ export function createJobs(options: CreateJobsOptions): JobEngine {
     counts: () => countJobs(sql.db),
   };
 
+  const waiting: WaitingJobs = {
+    async resume(id, alongside) {
+      const resumed = await commit.submit(async (tx, after) => {
+        const changed = await resumeWaiting(tx, id, clock.now());
+        await alongside?.(tx);
+        if (changed === undefined) return false;
+        loop.onReady(rankedOf(changed.job));
+        after(() => {
+          hub.publish(changed.event);
+          wakeOthers();
+        });
+        return true;
+      }, { alone: true });
+      loop.kick();
+      return resumed;
+    },
+    fail: (id, error, alongside) =>
+      commit.submit(async (tx, after) => {
+        const changed = await failWaiting(tx, id, error, clock.now());
+        await alongside?.(tx);
+        if (changed !== undefined) after(() => hub.publish(changed.event));
+        return changed !== undefined;
+      }, { alone: true }),
+  };
+
   let disposed: Promise<void> | undefined;
   return {
     jobs,
+    waiting,
     start: () => loop.start(),
     drain: () => loop.drain(),
     get running() {

@@ -154,6 +154,21 @@ export interface StageOptions {
 }
 
 /**
+ * Thrown by a handler whose job must wait for a person: the job gives its slot back, and waiting costs it none of
+ * its attempts. The handler runs again when the job is resumed.
+ */
+export class JobWaits extends Error {
+  override readonly name = "JobWaits";
+  /** @param alongside Writes what it waits for, in the same transaction. */
+  constructor(
+    message: string,
+    readonly alongside: (tx: import("../stores/sql.ts").Tx) => Promise<void>,
+  ) {
+    super(message);
+  }
+}
+
+/**
  * Does the work of one kind of job. What it returns is handed to `commit`, which runs in the transaction
  * that completes the job: rows written there appear exactly once.
  */

@@ -16,6 +16,7 @@ import { CarrelError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { JobHandler, JobRun } from "../jobs/job.ts";
 import type { Plugins } from "../plugins/plugins.ts";
+import type { Prompts } from "../prompts/prompts.ts";
 import { lineageOf, mergeClaims } from "../provenance/lineage.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import type { Database, SqlStore } from "../stores/sql.ts";
@@ -43,7 +44,13 @@ interface Composed {
 }
 
 export function exportHandler(
-  { sql, blobs, plugins, pool }: { sql: SqlStore; blobs: BlobKeeper; plugins: Plugins; pool: Pool },
+  { sql, blobs, plugins, pool, prompts }: {
+    sql: SqlStore;
+    blobs: BlobKeeper;
+    plugins: Plugins;
+    pool: Pool;
+    prompts: Pick<Prompts, "examine">;
+  },
 ): JobHandler<Composed> {
   async function compose(run: JobRun, input: ExportJobInput): Promise<Composed> {
     const plugin = plugins.get(run.job.plugin ?? "");
@@ -53,7 +60,7 @@ export function exportHandler(
       run.signal.throwIfAborted();
       sources.push(await readSource(sql.db, blobs, source));
     }
-    const spec = await plugins.runnerSpec(plugin.id);
+    const spec = await plugins.runnerSpec(plugin.id, undefined, { job: run.job.id });
     await using desk = await pool.acquire(spec, { signal: run.signal });
     const title = input.parameters["title"];
     const asked: ExportInput = {
@@ -66,6 +73,9 @@ export function exportHandler(
       signal: run.signal,
       job: { id: run.job.id, idempotencyKey: run.job.id },
       onProgress: (fraction, message) => run.progress(15 + 75 * fraction, message),
+    }).catch(async (error) => {
+      const { job } = run;
+      throw await prompts.examine({ job, plugin: plugin.id, error, uses: desk.uses() });
     });
     const output = parseOutput(answer, plugin.id);
     const chunks = Object.fromEntries(sources.map((s) => [s.id, s.chunks.length]));

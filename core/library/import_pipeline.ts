@@ -13,6 +13,7 @@ import { chunkMarkdown } from "./chunks.ts";
 import { parseExtracted, parseRaw, withOverrides } from "./plugin_output.ts";
 import { type ImportedContent, saveContent, saveUnchanged } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
+import type { Prompts } from "../prompts/prompts.ts";
 import type { SqlStore } from "../stores/sql.ts";
 
 /** Starts anew with another site granted, at most so often. */
@@ -23,6 +24,7 @@ interface Parts {
   readonly blobs: BlobKeeper;
   readonly plugins: Plugins;
   readonly pool: Pool;
+  readonly prompts: Pick<Prompts, "examine">;
 }
 
 type Imported = { readonly unchanged: { content: string; revision: string } } | {
@@ -30,7 +32,7 @@ type Imported = { readonly unchanged: { content: string; revision: string } } | 
 };
 
 export function importHandler(parts: Parts): JobHandler<Imported> {
-  const { sql, blobs, plugins, pool } = parts;
+  const { sql, blobs, plugins } = parts;
 
   async function run(run: JobRun): Promise<Imported> {
     const input = run.job.input as ImportInput;
@@ -38,7 +40,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
       throw new CarrelError("gone", "Cannot import it again: what was imported has been deleted");
     }
     // The runner that downloads extracts as well, if the same plugin does both.
-    const desks = new Desks(plugins, pool, run);
+    const desks = new Desks(parts, run);
     try {
       const download = input.upload ?? await run.stage(
         {
@@ -178,8 +180,7 @@ class Desks {
   #open: { plugin: string; url: string; desk: Desk } | undefined;
 
   constructor(
-    private readonly plugins: Plugins,
-    private readonly pool: Pool,
+    private readonly parts: Pick<Parts, "plugins" | "pool" | "prompts">,
     private readonly run: JobRun,
   ) {}
 
@@ -193,24 +194,30 @@ class Desks {
     if (this.#open?.plugin === plugin && this.#open.url === url) return this.#open.desk;
     await this.close();
     const source = url.startsWith("upload:") ? undefined : { url };
-    const spec = await this.plugins.runnerSpec(plugin, source);
-    const desk = await this.pool.acquire(spec, { signal: this.run.signal });
+    const spec = await this.parts.plugins.runnerSpec(plugin, source, { job: this.run.job.id });
+    const desk = await this.parts.pool.acquire(spec, { signal: this.run.signal });
     this.#open = { plugin, url, desk };
     return desk;
   }
 
   /** Calls the plugin; its progress, 0 to 1, becomes the job's, within the given bounds. */
-  call(
+  async call(
     desk: Desk,
     method: string,
     args: readonly unknown[],
     [from, to]: readonly [number, number],
   ): Promise<unknown> {
-    return desk.call(method, args, {
-      signal: this.run.signal,
-      job: { id: this.run.job.id, idempotencyKey: this.run.job.id },
-      onProgress: (fraction, message) => this.run.progress(from + (to - from) * fraction, message),
-    });
+    const { job, signal, progress } = this.run;
+    try {
+      return await desk.call(method, args, {
+        signal,
+        job: { id: job.id, idempotencyKey: job.id },
+        onProgress: (fraction, message) => progress(from + (to - from) * fraction, message),
+      });
+    } catch (error) {
+      const plugin = this.#open?.plugin ?? "";
+      throw await this.parts.prompts.examine({ job, plugin, error, uses: desk.uses() });
+    }
   }
 
   async close(): Promise<void> {

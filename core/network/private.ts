@@ -31,6 +31,8 @@ export interface Network {
    * not open. A name that does not resolve passes: fetching it says so.
    */
   checkSource(url: string): Promise<CheckedSource>;
+  /** Where a host leads now; `host` as the URL parser writes it. */
+  destination(host: string, port: number): Promise<Destination>;
   /** The pinned addresses of a host that the operator opened, or undefined. */
   privateGrant(host: string, port: number): PrivateGrant | undefined;
   /**
@@ -38,6 +40,14 @@ export interface Network {
    * operator opened just that.
    */
   protect(port: number): void;
+}
+
+/** Where a host leads. */
+export interface Destination {
+  /** The private ones among its addresses. None for a name that does not resolve. */
+  readonly addresses: readonly string[];
+  /** Why no grant opens it, in words that follow "because"; undefined for what may be granted. */
+  readonly closed: string | undefined;
 }
 
 export interface NetworkOptions {
@@ -124,8 +134,19 @@ export async function createNetwork(options: NetworkOptions = {}): Promise<Netwo
     return { url: url.href, host, port, site: siteOf(host), private: opened };
   }
 
+  async function destination(host: string, port: number): Promise<Destination> {
+    const addresses = await addressesOf(host);
+    const closed = isOwnApi(addresses, port)
+      ? "it is the address of this Carrel itself"
+      : addresses.some((address) => addressKind(address) === "metadata")
+      ? "it is a cloud's metadata address, which hands out credentials"
+      : undefined;
+    return { addresses: addresses.filter(isPrivateAddress).sort(), closed };
+  }
+
   return {
     checkSource,
+    destination,
     privateGrant,
     protect(port) {
       apiPort = port;

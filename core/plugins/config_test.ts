@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CarrelError } from "../errors.ts";
-import { resolveConfig } from "./config.ts";
+import { checkConfig, resolveConfig, splitSecrets } from "./config.ts";
 import { parseManifest } from "./manifest.ts";
 
 const manifest = parseManifest(`id: import.x
@@ -36,35 +36,32 @@ Deno.test("resolveConfig() lays what was set over the defaults", () => {
     map: {},
     none: null,
     size: "s",
-    odd: 1,
     plain: 2,
   };
   assert.deepEqual(resolveConfig(manifest, all), all);
+  checkConfig(manifest, all);
 });
 
-Deno.test("resolveConfig() names the setting that is wrong and what is expected", () => {
+Deno.test("checkConfig() names the setting that is wrong and what is expected", () => {
   const wrong: [string, unknown, RegExp][] = [
-    ["max", 1.5, /expected integer/],
-    ["max", 0, /at least 1/],
-    ["max", 11, /at most 10/],
-    ["base", 1, /expected string/],
-    ["base", "toolong", /at most 5 characters/],
-    ["ratio", "1", /expected number/],
-    ["on", 1, /expected boolean/],
-    ["tags", {}, /expected array/],
-    ["map", [], /expected object/],
-    ["none", 1, /expected null/],
+    ["max", 1.5, /must be integer/],
+    ["max", 0, />= 1/],
+    ["max", 11, /<= 10/],
+    ["base", 1, /must be string/],
+    ["base", "toolong", /more than 5 characters/],
+    ["ratio", "1", /must be number/],
+    ["on", 1, /must be boolean/],
+    ["tags", {}, /must be array/],
+    ["map", [], /must be object/],
+    ["none", 1, /must be null/],
     ["size", "l", /one of s, m/],
-    ["nothing", 1, /no such setting; known are: max, base/],
   ];
   for (const [name, value, words] of wrong) {
-    assert.throws(() => resolveConfig(manifest, { [name]: value }), (error: CarrelError) => {
-      assert.equal(error.code, "invalid_config");
-      assert.match(error.message, words);
-      assert.equal(error.details?.field, name);
-      return true;
-    });
+    assert.throws(() => checkConfig(manifest, { base: "x", [name]: value }), failed(name, words));
   }
+  assert.throws(() => resolveConfig(manifest, { nothing: 1 }), failed("nothing", /known are: max/));
+  assert.throws(() => checkConfig(manifest, {}), failed("base", /must be set/));
+  checkConfig(manifest, {}, { missing: "allowed" });
 });
 
 Deno.test("resolveConfig() takes secrets as references only, and never repeats one", () => {
@@ -81,3 +78,28 @@ Deno.test("resolveConfig() takes secrets as references only, and never repeats o
     });
   }
 });
+
+Deno.test("resolveConfig() takes no secret from the manifest, and splitSecrets() parts them from the rest", () => {
+  const tricky = parseManifest(`id: import.x
+version: 1.0.0
+name: X
+description: X
+entry: mod.ts
+config:
+  properties: {token: {type: object, format: secret, default: {env: HOME}}, max: {default: 3}}
+`);
+  assert.deepEqual(resolveConfig(tricky, {}), { max: 3 });
+  assert.deepEqual(splitSecrets(tricky, resolveConfig(tricky, { token: "${A}" })), {
+    plain: { max: 3 },
+    secrets: { token: { env: "A" } },
+  });
+});
+
+function failed(field: string, words: RegExp) {
+  return (error: CarrelError) => {
+    assert.equal(error.code, "invalid_config");
+    assert.match(error.message, words);
+    assert.equal(error.details?.field, field);
+    return true;
+  };
+}

@@ -1,31 +1,61 @@
 /** Permissions as a person who decides sees them: in plain words, with their risk and what is dangerous together. */
-import { CarrelError } from "../errors.ts";
+import { decisionFor, effective } from "./decisions.ts";
 import { declaredGrants, PERMISSIONS } from "./grants.ts";
 import type { Manifest } from "./manifest.ts";
 import { parseNetEntry } from "./net_entry.ts";
-import type { DeclaredGrants, PermissionName, PermissionRequest } from "./plugins.ts";
+import type { Places } from "./places.ts";
+import type { DeclaredGrants, PermissionName, PermissionRequest, Place } from "./plugins.ts";
+import type { GrantRow } from "./store.ts";
 
 type Words = Pick<PermissionRequest, "text" | "risk">;
+
+export interface ShownOptions {
+  readonly builtin: boolean;
+  /** Where settings lead. @default nowhere */
+  readonly places?: Places | undefined;
+  /** @default now */
+  readonly nowMs?: number | undefined;
+  /** Whose own grants count too. */
+  readonly job?: string | undefined;
+}
 
 /** Every permission that a manifest asks for, with what of it is granted. */
 export function permissionRequests(
   manifest: Manifest,
-  granted: DeclaredGrants,
-  options: { readonly builtin: boolean },
+  rows: readonly GrantRow[],
+  options: ShownOptions,
 ): readonly PermissionRequest[] {
+  const { builtin, places = {}, nowMs = Date.now(), job } = options;
+  // A grant for one start shows, though only the start itself uses it up.
+  const use = { nowMs, places, builtin, job, start: true };
+  const { granted } = effective(manifest, rows, use);
   const declared = declaredGrants(manifest);
   return PERMISSIONS.flatMap((permission) => {
     // Built-in plugins are asked for their URLs anyway.
-    if (permission === "match" && options.builtin) return [];
-    return declared[permission].map((value) => ({
-      key: `${permission}:${value}`,
-      permission,
-      value,
-      ...describe(permission, value),
-      reason: reasonOf(manifest, permission, value),
-      granted: granted[permission].includes(value),
-    }));
+    if (permission === "match" && builtin) return [];
+    return declared[permission].map((value): PermissionRequest => {
+      const key = `${permission}:${value}`;
+      const decision = decisionFor(rows, key, use);
+      return {
+        key,
+        permission,
+        value,
+        ...describe(permission, value, places[key]),
+        reason: reasonOf(manifest, permission, value),
+        granted: granted[permission].includes(value),
+        denied: decision?.decision === "denied",
+        duration: decision?.duration,
+        until: decision?.until,
+        place: placeOnly(places[key]),
+      };
+    });
   });
+}
+
+function placeOnly(place: Place | undefined): Place | undefined {
+  if (place === undefined) return undefined;
+  const { host, port, addresses } = place;
+  return { host, port, addresses };
 }
 
 function reasonOf(
@@ -37,10 +67,14 @@ function reasonOf(
   return manifest.permissions[permission].find((entry) => entry.value === value)?.reason;
 }
 
-function describe(permission: PermissionName, value: string): Words {
+function describe(
+  permission: PermissionName,
+  value: string,
+  place: Places[string] | undefined,
+): Words {
   switch (permission) {
     case "net":
-      return describeNet(value);
+      return describeNet(value, place);
     case "read":
       return isOwnData(value)
         ? {
@@ -84,7 +118,7 @@ const SERVICE_WORDS: Readonly<Record<string, Words>> = {
   ask: { text: "Ask you questions while it works", risk: "low" },
 };
 
-function describeNet(value: string): Words {
+function describeNet(value: string, place: Places[string] | undefined): Words {
   const entry = parseNetEntry(value);
   if (typeof entry === "string") return { text: `Reach ${value} (not understood)`, risk: "high" };
   switch (entry.kind) {
@@ -93,7 +127,7 @@ function describeNet(value: string): Words {
     case "host":
       return { text: `Send requests to ${entry.host} (port ${entry.port})`, risk: "low" };
     case "config":
-      return { text: `Send requests to the host in its setting "${entry.field}"`, risk: "low" };
+      return describeSetting(entry.field, place);
     case "wildcard":
       return {
         text: `Send requests to ${entry.domain} and every host below it (port ${entry.port})`,
@@ -102,6 +136,25 @@ function describeNet(value: string): Words {
     case "public":
       return { text: "Send requests to any public host on the internet", risk: "high" };
   }
+}
+
+function describeSetting(field: string, place: Places[string] | undefined): Words {
+  const setting = `its setting "${field}"`;
+  if (place === undefined) {
+    return { text: `Send requests to the host in ${setting}, once that is set`, risk: "low" };
+  }
+  const { host, port, addresses, closed } = place;
+  const where = `${host} (port ${port}), which ${setting} names`;
+  if (closed !== undefined) {
+    return { text: `Send requests to ${where}: refused, for ${closed}`, risk: "high" };
+  }
+  if (addresses.length === 0) return { text: `Send requests to ${where}`, risk: "low" };
+  return {
+    text: `Send requests to ${where}: a private address (${
+      addresses.join(", ")
+    }), on this machine or in your own network`,
+    risk: "high",
+  };
 }
 
 function isOwnData(value: string): boolean {
@@ -163,24 +216,4 @@ function list(words: readonly string[]): string {
   const more = words.length > shown.length ? [`${words.length - shown.length} more`] : [];
   const all = [...shown, ...more];
   return all.length < 2 ? all.join("") : `${all.slice(0, -1).join(", ")} and ${all.at(-1)}`;
-}
-
-/** The grants that a decision names. Throws `bad_request` for a key that was not asked for. */
-export function grantsOfKeys(manifest: Manifest, keys: readonly string[]): DeclaredGrants {
-  const declared = declaredGrants(manifest);
-  const known = new Set(
-    PERMISSIONS.flatMap((name) => declared[name].map((value) => `${name}:${value}`)),
-  );
-  const unknown = keys.find((key) => !known.has(key));
-  if (unknown !== undefined) {
-    throw new CarrelError(
-      "bad_request",
-      `Cannot grant "${unknown}": the plugin "${manifest.id}" does not ask for it.`,
-    );
-  }
-  const grants: Partial<Record<PermissionName, readonly string[]>> = {};
-  for (const name of PERMISSIONS) {
-    grants[name] = declared[name].filter((value) => keys.includes(`${name}:${value}`));
-  }
-  return grants as DeclaredGrants;
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import type { CarrelError } from "../errors.ts";
-import { dangerousCombinations, grantsOfKeys, permissionRequests } from "./consent.ts";
+import { dangerousCombinations, permissionRequests } from "./consent.ts";
+import { decisionRows } from "./decisions.ts";
 import { declaredGrants, NOTHING_DECLARED } from "./grants.ts";
 import { parseManifest } from "./manifest.ts";
+
+const NOW = "2030-01-01T00:00:00.000Z";
 
 const manifest = parseManifest(`id: import.x
 version: 1.0.0
@@ -21,7 +23,7 @@ config: {properties: {base: {type: string}}}
 `);
 
 Deno.test("permissionRequests() says every permission in plain words, with its risk", () => {
-  const requests = permissionRequests(manifest, NOTHING_DECLARED, { builtin: false });
+  const requests = permissionRequests(manifest, [], { builtin: false });
   assert.deepEqual(requests.map(({ key, risk }) => `${risk} ${key}`), [
     "low net:${source.site}",
     "low net:a.example:8080",
@@ -52,12 +54,17 @@ Deno.test("permissionRequests() says every permission in plain words, with its r
 });
 
 Deno.test("permissionRequests() says what is granted, and asks no built-in plugin for its URLs", () => {
-  const granted = { ...NOTHING_DECLARED, env: ["TOKEN"] };
-  const requests = permissionRequests(manifest, granted, { builtin: true });
-  assert.deepEqual(requests.filter((request) => request.granted).map(({ key }) => key), [
-    "env:TOKEN",
+  const asked = ["env:TOKEN", "net:public", "services:ask"];
+  const rows = decisionRows(asked, ["env:TOKEN"], { by: "ada", now: NOW, places: {} });
+  const requests = permissionRequests(manifest, rows, { builtin: false });
+  assert.deepEqual(requests.filter(({ granted }) => granted).map(({ key }) => key), ["env:TOKEN"]);
+  assert.deepEqual(requests.filter(({ denied }) => denied).map(({ key }) => key), [
+    "net:public",
+    "services:ask",
   ]);
-  assert.ok(!requests.some(({ permission }) => permission === "match"));
+  const builtin = permissionRequests(manifest, [], { builtin: true });
+  assert.ok(builtin.every(({ granted }) => granted));
+  assert.ok(!builtin.some(({ permission }) => permission === "match"));
 });
 
 Deno.test("permissionRequests() writes a change of a real path plainly", () => {
@@ -68,7 +75,7 @@ description: X
 entry: mod.ts
 permissions: {write: [/srv/out]}
 `);
-  const [write] = permissionRequests(other, NOTHING_DECLARED, { builtin: false });
+  const [write] = permissionRequests(other, [], { builtin: false });
   assert.deepEqual([write?.text, write?.risk], [
     "Change /srv/out and all below it on this machine",
     "high",
@@ -106,13 +113,24 @@ Deno.test("dangerousCombinations() warns of what can be read and sent away", () 
   assert.match(many[0]!, /and 2 more\.$/);
 });
 
-Deno.test("grantsOfKeys() takes the named permissions and refuses what was not asked for", () => {
-  const grants = grantsOfKeys(manifest, ["net:a.example:8080", "env:TOKEN"]);
-  assert.deepEqual(grants, { ...NOTHING_DECLARED, net: ["a.example:8080"], env: ["TOKEN"] });
-  for (const key of ["net:evil.example", "run:bash", "env:HOME", "nonsense"]) {
-    assert.throws(
-      () => grantsOfKeys(manifest, [key]),
-      (error: CarrelError) => error.code === "bad_request",
-    );
-  }
+Deno.test("permissionRequests() shows where a setting leads, and that a private address is a high risk", () => {
+  const key = "net:${config.base}";
+  const shown = (place: { host: string; addresses: string[]; closed?: string }) =>
+    permissionRequests(manifest, [], {
+      builtin: false,
+      places: { [key]: { port: 11434, ...place } },
+    }).find((one) => one.key === key)!;
+  const open = shown({ host: "api.example", addresses: [] });
+  assert.deepEqual([open.risk, open.place?.host], ["low", "api.example"]);
+  assert.match(open.text, /api\.example \(port 11434\), which its setting "base" names$/);
+  const inside = shown({ host: "model.lan", addresses: ["10.0.0.5"] });
+  assert.equal(inside.risk, "high");
+  assert.match(inside.text, /a private address \(10\.0\.0\.5\)/);
+  assert.deepEqual(inside.place, { host: "model.lan", port: 11434, addresses: ["10.0.0.5"] });
+  const shut = shown({
+    host: "127.0.0.1",
+    addresses: ["127.0.0.1"],
+    closed: "it is Carrel itself",
+  });
+  assert.match(shut.text, /refused, for it is Carrel itself/);
 });

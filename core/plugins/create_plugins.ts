@@ -1,25 +1,36 @@
 /** The use cases of plugins, put together. */
-import { dirname, join } from "node:path";
-import type { RunnerSpec } from "../../sandbox/types.ts";
-import { denoPath, PROGRAM_DIR, VERSION } from "../assets.ts";
+import { join } from "node:path";
+import type { Pool, RunnerSpec } from "../../sandbox/types.ts";
+import type { Health } from "../../sdk/types.ts";
+import { VERSION } from "../assets.ts";
+import type { AuditSink } from "../audit/audit.ts";
 import { CarrelError } from "../errors.ts";
+import type { EventBus } from "../events.ts";
+import { isEnded } from "../jobs/job.ts";
 import type { Network } from "../network/private.ts";
+import { createSecrets, type Secrets } from "../secrets.ts";
 import type { SqlStore } from "../stores/sql.ts";
 import type { Bundler } from "./bundle.ts";
 import { permissionRequests } from "./consent.ts";
-import { resolveGrants } from "./grants.ts";
+import { decide } from "./consents.ts";
+import { type Context, isoNow, renewEntry, show } from "./context.ts";
+import { createCrashes } from "./crashes.ts";
+import { known } from "./go_live.ts";
 import { checkHealth } from "./health.ts";
-import { checkInstalled, createInstaller, installedBundle } from "./install.ts";
+import * as life from "./life.ts";
+import { loadPlugins } from "./load.ts";
+import { createLocks } from "./locks.ts";
+import { ask, offer } from "./offers.ts";
 import { readOperatorFile } from "./operator_file.ts";
-import type { Plugin, Plugins } from "./plugins.ts";
-import {
-  builtinEntry,
-  createRegistry,
-  type Entry,
-  installedEntry,
-  readBuiltins,
-} from "./registry.ts";
-import { createPluginStore, type PluginRow } from "./store.ts";
+import type { InstallOptions, Plugins, RunnerUse } from "./plugins.ts";
+import { type Fetch, type InstallPolicy, prepare } from "./prepare.ts";
+import { createRegistry, readBuiltins } from "./registry.ts";
+import { checkStartable } from "./runner_spec.ts";
+import type { TrustedKey } from "./signature.ts";
+import { createSpecs } from "./specs.ts";
+import { createPluginStore } from "./store.ts";
+import { createVersionFiles } from "./version_files.ts";
+import { findWaiting } from "./waiting.ts";
 
 export interface PluginsOptions {
   readonly sql: SqlStore;
@@ -29,17 +40,35 @@ export interface PluginsOptions {
   readonly builtinDir: string;
   readonly bundler: Bundler;
   readonly network: Network;
+  /** Brings plugins that are to be installed. */
+  readonly fetch: Fetch;
+  /** Runs the health check of a version before it goes live; without one it is taken at its word. */
+  readonly pool?: Pool | undefined;
   /** The configuration folder; `plugins.yaml` in it is read if it is there. */
   readonly configDir?: string | undefined;
+  /** @default "verified" for what is installed by its id in the registry, else "any" */
+  readonly policy?: InstallPolicy | undefined;
+  /** @default [] */
+  readonly trustedKeys?: readonly TrustedKey[] | undefined;
+  /** Whether the registry lists a plugin as coming from there. @default it lists none */
+  readonly inRegistry?: ((plugin: { id: string; origin: string }) => Promise<boolean>) | undefined;
+  /** @default nothing is written down */
+  readonly audit?: AuditSink | undefined;
+  /** Hears of jobs, and is told of consents. */
+  readonly events?: EventBus | undefined;
+  /** @default read from the environment and from files outside the data folder */
+  readonly secrets?: Secrets | undefined;
   /** Checked against each manifest's `carrel`. @default this program's */
   readonly hostVersion?: string | undefined;
-  /** Leaves the installed plugins out. @default false */
+  /** Keeps the installed plugins off. @default false */
   readonly safeMode?: boolean | undefined;
   /**
    * Told of what goes wrong with one plugin and must not stop the host.
    * @default the message, on standard error
    */
   readonly report?: ((error: unknown) => void) | undefined;
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: (() => number) | undefined;
 }
 
 /**
@@ -49,157 +78,120 @@ export interface PluginsOptions {
 export async function createPlugins(
   options: PluginsOptions,
 ): Promise<Plugins & AsyncDisposable> {
-  const { bundler, configDir, network } = options;
+  const { bundler, configDir, network, pool, events } = options;
   const hostVersion = options.hostVersion ?? VERSION;
   const report = options.report ?? ((error) => console.error(sentenceOf(error)));
-  const pluginsDir = join(options.dataDir, "plugins");
-  const store = createPluginStore(options.sql);
-  const registry = createRegistry();
-  const [operator, builtins, rows] = await Promise.all([
+  const now = options.now ?? Date.now;
+  const dataDir = await Deno.realPath(options.dataDir);
+  const secrets = options.secrets ?? createSecrets({ closed: [dataDir] });
+  const files = createVersionFiles({
+    dataDir,
+    cacheDir: join(dataDir, "bundles"),
+    runnersDir: join(dataDir, "runners"),
+  });
+  const [operator, builtins] = await Promise.all([
     readOperatorFile(configDir === undefined ? undefined : join(configDir, "plugins.yaml")),
     readBuiltins(options.builtinDir, { hostVersion, report }),
-    store.load(report),
   ]);
-  const rowOf = new Map(rows.map((row) => [row.id, row]));
-  for (const source of builtins) {
-    const { id } = source.manifest;
-    const row = rowOf.get(id);
-    registry.set(builtinEntry(source, operator.get(id), row?.builtin === true ? row : undefined));
-  }
-  for (const row of rows) {
-    if (row.builtin || options.safeMode) continue;
-    if (registry.find(row.id) !== undefined) {
-      const why = "a built-in plugin has this id now";
-      report(new CarrelError("conflict", `Cannot load the plugin "${row.id}": ${why}.`));
-      continue;
-    }
-    registry.set(installedEntry(row, operator.get(row.id)));
-  }
-
-  const installer = createInstaller({
-    bundler,
-    pluginsDir,
-    hostVersion,
-    isBuiltin: (id) => registry.find(id)?.plugin.builtin === true,
-    installed: (id) => registry.find(id)?.row,
+  const registry = createRegistry({
+    now,
+    renew: (entry) => entry.stored === undefined ? entry : renewEntry(context, entry, entry.stored),
   });
-  const oneAtATime = createMutex();
-  const ready = new Map<string, Promise<{ digest: string; path: string }>>();
+  const context: Context = {
+    store: createPluginStore(options.sql, options.audit),
+    registry,
+    files,
+    operator,
+    network,
+    pool,
+    events,
+    waiting: new Map(),
+    safeMode: options.safeMode === true,
+    builtins: new Map(builtins.map((source) => [source.manifest.id, source])),
+    report,
+    now,
+    check: async (entry, { ownData }) =>
+      pool === undefined
+        ? { status: "unknown" }
+        : await checkHealth(() => specs.checkSpec(entry, ownData), pool),
+  };
+  const locks = createLocks();
+  const crashes = createCrashes({ now });
+  /** What is written down in the background. */
+  const writing = new Set<Promise<unknown>>();
 
-  /** The bundle of a plugin, made or checked once in this process. */
-  function bundleOf(entry: Entry): Promise<{ digest: string; path: string }> {
-    const { plugin, folder, row } = entry;
-    const key = `${plugin.id} ${row?.digest ?? ""}`;
-    const known = ready.get(key);
-    if (known !== undefined) return known;
-    const work = folder !== undefined ? builtinBundle(entry, folder) : installedOne(row!);
-    ready.set(key, work);
-    // A failure may be mended without a restart: try again next time.
-    work.catch(() => ready.delete(key));
-    return work;
+  function background(work: Promise<unknown>): void {
+    const settled = work.catch(report).finally(() => writing.delete(settled));
+    writing.add(settled);
   }
 
-  async function builtinBundle(entry: Entry, folder: string) {
-    const how = { entry: entry.plugin.manifest.entry, packages: true };
-    const { digest, path } = await bundler.bundle(folder, how);
-    const now = registry.get(entry.plugin.id);
-    registry.set({ ...now, plugin: { ...now.plugin, digest } });
-    return { digest, path };
-  }
+  const specs = createSpecs(context, { bundler, secrets, dataDir, locks, background });
+  await loadPlugins(context);
 
-  async function installedOne(row: PluginRow) {
-    await checkInstalled(pluginsDir, row);
-    return { digest: row.digest, path: installedBundle(pluginsDir, row) };
-  }
+  /** Grants for a job go with it. */
+  const stopListening = events?.on("job.event", ({ job_id, status }) => {
+    if (!isEnded(status)) return;
+    for (const entry of registry.list()) {
+      if (!entry.grants.some(({ job }) => job === job_id)) continue;
+      background(locks.run(entry.plugin.id, async () => {
+        const current = registry.find(entry.plugin.id);
+        if (current === undefined) return;
+        await specs.saveGrants(current, current.grants.filter(({ job }) => job !== job_id));
+      }));
+    }
+  });
 
-  async function runnerSpec(id: string, source?: { url: string }): Promise<RunnerSpec> {
+  async function runnerSpec(
+    id: string,
+    source?: { url: string },
+    use: RunnerUse = {},
+  ): Promise<RunnerSpec> {
     const entry = registry.get(id);
-    const { plugin } = entry;
-    if (!plugin.enabled) {
-      throw new CarrelError("conflict", `Cannot start the plugin "${id}": it is disabled.`);
-    }
-    const isWeb = source !== undefined && /^https?:/i.test(source.url);
-    const [bundle, checked, paths] = await Promise.all([
-      bundleOf(entry),
-      isWeb ? network.checkSource(source.url) : undefined,
-      Promise.all([
-        withRealPaths(plugin.granted.read),
-        withRealPaths(plugin.granted.write),
-        Deno.realPath(options.dataDir),
-      ]),
-    ]);
-    const [read, write, dataDir] = paths;
-    const ownData = join(dataDir, "plugins", id, "data");
-    const grants = resolveGrants({ ...plugin.granted, read, write }, {
-      dataDir: ownData,
-      config: plugin.config,
-      source: checked,
-      privateGrant: network.privateGrant,
-      protectedRead: [dataDir],
-      protectedWrite: [dataDir, PROGRAM_DIR, dirname(denoPath())],
-    });
-    if ([...grants.read, ...grants.write].some((path) => path.startsWith(ownData))) {
-      await Deno.mkdir(ownData, { recursive: true, mode: 0o700 });
-    }
-    return {
-      plugin: id,
-      version: plugin.version,
-      digest: bundle.digest,
-      bundle: bundle.path,
-      grants,
-      config: plugin.config,
-      trust: plugin.trust,
-      limits: plugin.limits,
-    };
+    checkStartable(entry);
+    return await specs.specOf(entry, { start: true, source: source?.url, job: use.job });
   }
 
-  async function setEnabled(id: string, enabled: boolean): Promise<Plugin> {
+  async function install(reference: string, { by = "operator", signal }: InstallOptions = {}) {
+    const { version } = await prepare(reference, {
+      fetch: options.fetch,
+      bundler,
+      hostVersion,
+      trustedKeys: options.trustedKeys ?? [],
+      policy: options.policy,
+      inRegistry: options.inRegistry ?? (() => Promise.resolve(false)),
+      isBuiltin: (id) => registry.find(id)?.plugin.builtin === true,
+    }, signal);
+    return await locks.run(version.plugin, () => offer(context, version, by));
+  }
+
+  /** One check of a plugin at a time answers all who ask meanwhile. */
+  const checks = new Map<string, Promise<Health>>();
+
+  async function health(id: string, checkPool: Pool): Promise<Health> {
+    registry.get(id);
+    const running = checks.get(id) ?? askHealth(id, checkPool).finally(() => checks.delete(id));
+    checks.set(id, running);
+    return await running;
+  }
+
+  async function askHealth(id: string, checkPool: Pool): Promise<Health> {
     const entry = registry.get(id);
-    const { plugin } = entry;
-    const row: PluginRow = entry.row !== undefined ? { ...entry.row, enabled } : {
-      id,
-      kind: plugin.kind,
-      origin: plugin.origin,
-      version: plugin.version,
-      digest: plugin.digest,
-      enabled,
-      builtin: true,
-      manifest: plugin.manifest,
-      granted: plugin.granted,
-      config: rowOf.get(id)?.config ?? {},
-      installed: new Date().toISOString(),
-    };
-    await store.save(row);
-    const now = registry.get(id);
-    registry.set({
-      ...now,
-      row: now.row === undefined ? undefined : row,
-      plugin: { ...now.plugin, enabled },
-    });
-    return registry.get(id).plugin;
-  }
-
-  async function decide(consent: string, keys: readonly string[] | undefined) {
-    if (keys === undefined) return void await installer.refuse(consent);
-    const row = await installer.accept(consent, keys);
-    const settings = operator.get(row.id);
-    const made: PluginRow = { ...row, enabled: settings?.enabled ?? true };
-    const entry = installedEntry(made, settings);
-    await store.save(made);
-    registry.set(entry);
-    return entry.plugin;
-  }
-
-  async function uninstall(id: string): Promise<void> {
-    if (registry.get(id).plugin.builtin) {
-      throw new CarrelError(
-        "conflict",
-        `Cannot uninstall "${id}": it is built in; disable it instead.`,
-      );
+    const answer = entry.plugin.enabled
+      ? await checkHealth(() => specs.checkSpec(registry.get(id)), checkPool)
+      : { status: "unknown" as const, message: `It is ${entry.plugin.state}.` };
+    const current = registry.find(id);
+    // Written down only where rows are kept: looking at a built-in plugin makes none.
+    if (current?.stored !== undefined && entry.plugin.enabled) {
+      const said = { ...known(answer), time: isoNow(context) };
+      background(locks.run(id, async () => {
+        const latest = registry.find(id);
+        if (latest?.stored === undefined) return;
+        const stored = { ...latest.stored, config: { ...latest.stored.config, health: said } };
+        await context.store.transaction((tx) => tx.saveConfig(id, stored.config));
+        registry.set(renewEntry(context, latest, stored));
+      }));
     }
-    await store.remove(id);
-    registry.delete(id);
-    await installer.removeFiles(id);
+    return answer;
   }
 
   let closed = false;
@@ -215,7 +207,7 @@ export async function createPlugins(
   async function warmAll(): Promise<void> {
     for (const entry of registry.list()) {
       if (closed) return;
-      if (entry.plugin.enabled) await bundleOf(entry).catch(reportUnfit);
+      if (entry.plugin.enabled) await specs.bundleOf(entry).catch(reportUnfit);
     }
   }
 
@@ -226,7 +218,9 @@ export async function createPlugins(
     },
     async [Symbol.asyncDispose]() {
       closed = true;
+      stopListening?.();
       await warming;
+      while (writing.size > 0) await Promise.all(writing);
     },
     list: (filter = {}) =>
       registry.list().map(({ plugin }) => plugin).filter((plugin) =>
@@ -236,47 +230,67 @@ export async function createPlugins(
     get: (id) => registry.get(id).plugin,
     find: (id) => registry.find(id)?.plugin,
     permissions(id) {
-      const { manifest, granted, builtin } = registry.get(id).plugin;
-      return permissionRequests(manifest, granted, { builtin });
+      const { plugin, grants, places } = registry.get(id);
+      const { manifest, builtin } = plugin;
+      return permissionRequests(manifest, grants, { builtin, places, nowMs: now() });
+    },
+    versions(id) {
+      const { stored, live } = registry.get(id);
+      const waits = [...context.waiting.values()].filter(({ row, version }) =>
+        row.plugin === id && version.state === "awaiting_consent"
+      ).map(({ version }) => version);
+      return [...waits, ...stored?.versions ?? []].map((row) => ({
+        version: row.version,
+        digest: row.digest,
+        state: row.state,
+        live: row.id === live?.id,
+        origin: row.origin,
+        reference: row.reference,
+        resolved: row.resolved,
+        signedBy: row.signedBy,
+        verified: row.verified,
+        error: row.error,
+        created: row.created,
+        lastLive: row.lastLive,
+      }));
     },
     matchUrl: registry.matchUrl,
     matchMedia: registry.matchMedia,
     matchFormat: registry.matchFormat,
     runnerSpec,
-    bundleDigest: async (id) => (await bundleOf(registry.get(id))).digest,
-    health: (id, pool) => checkHealth(() => runnerSpec(id), pool),
-    install: (folder) => oneAtATime(() => installer.prepare(folder)),
-    consents: installer.consents,
-    decide: (consent, keys) => oneAtATime(() => decide(consent, keys)),
-    setEnabled: (id, enabled) => oneAtATime(() => setEnabled(id, enabled)),
-    uninstall: (id) => oneAtATime(() => uninstall(id)),
+    bundleDigest: async (id) => (await specs.bundleOf(registry.get(id))).digest,
+    health,
+    install,
+    consents: () => [...context.waiting.values()].map((waiting) => show(context, waiting)),
+    consent: (id) => show(context, findWaiting(context.waiting, id)),
+    async decide(id, given, by = "operator") {
+      const { plugin } = findWaiting(context.waiting, id).row;
+      crashes.forget(plugin);
+      return await locks.run(plugin, () => decide(context, id, given, by));
+    },
+    ask: (id, keys, how) => locks.run(id, () => ask(context, id, keys, how)),
+    async setEnabled(id, enabled, by = "operator") {
+      crashes.forget(id);
+      return await locks.run(id, () => life.setEnabled(context, id, enabled, by));
+    },
+    rollback: (id, { version, by = "operator" } = {}) =>
+      locks.run(id, () => life.rollback(context, id, version, by)),
+    setConfig: (id, change, by = "operator") =>
+      locks.run(id, () => life.setConfig(context, id, change, by)),
+    tighten: (id, keep, by = "operator") =>
+      locks.run(id, () => life.tighten(context, id, keep, by)),
+    uninstall: (id, { deleteData = false, by = "operator" } = {}) =>
+      locks.run(id, () => life.uninstall(context, id, { deleteData, by })),
+    runnerEnded({ plugin, digest }, { reason, message }) {
+      const entry = registry.find(plugin);
+      if (reason !== "crashed" || entry?.live?.digest !== digest || !entry.plugin.enabled) return;
+      if (!crashes.add(plugin)) return;
+      background(locks.run(plugin, () => life.quarantine(context, plugin, message)));
+    },
   };
-}
-
-/**
- * The granted paths and, where one is or lies behind a symbolic link, also where it leads: the grant is
- * about that place, and what is refused there must not be had through a link.
- */
-async function withRealPaths(paths: readonly string[]): Promise<readonly string[]> {
-  const real = await Promise.all(
-    paths.map(async (path) =>
-      path.startsWith("/") ? await Deno.realPath(path).catch(() => path) : path
-    ),
-  );
-  return [...new Set([...paths, ...real])];
 }
 
 /** What people are shown of an error: one that is not meant for them is shown whole. */
 function sentenceOf(error: unknown): unknown {
   return error instanceof CarrelError ? error.message : error;
-}
-
-/** Runs what it is given one after another. */
-function createMutex(): <T>(work: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work, work);
-    last = next.catch(() => {});
-    return next;
-  };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { VERSION } from "../assets.ts";
 import { CarrelError } from "../errors.ts";
 import type { Bundler } from "./bundle.ts";
-import { BUILTIN, failsWith, ids, withWorld, yaml } from "./testing.ts";
+import { BUILTIN, failsWith, ids, offered, withWorld, yaml } from "./testing.ts";
 
 Deno.test("createPlugins() lists the built-in plugins and reports a broken one", async () => {
   await withWorld(async ({ plugins, reports }) => {
@@ -167,7 +167,7 @@ Deno.test("runnerSpec() never opens Carrel's own files, not even through a link"
         `r${i}`,
         yaml(`import.r${i}`, `permissions: {read: ["${path}"]}\n`),
       );
-      await plugins.decide((await plugins.install(folder)).id, [`read:${path}`]);
+      await plugins.decide((await offered(plugins, folder)).id, [`read:${path}`]);
       await assert.rejects(
         plugins.runnerSpec(`import.r${i}`),
         failsWith("denied", /Carrel's own files lie there/),
@@ -176,19 +176,26 @@ Deno.test("runnerSpec() never opens Carrel's own files, not even through a link"
     }
     const shelf = join(root, "shelf");
     const ok = await plugin("ok", yaml("import.ok", `permissions: {read: ["${shelf}"]}\n`));
-    await plugins.decide((await plugins.install(ok)).id, [`read:${shelf}`]);
+    await plugins.decide((await offered(plugins, ok)).id, [`read:${shelf}`]);
     assert.deepEqual((await plugins.runnerSpec("import.ok")).grants.read, [papers, shelf]);
   });
 });
 
-Deno.test("createPlugins() starts whatever the rows hold, and without the installed ones in safe mode", async () => {
+Deno.test("createPlugins() starts whatever the rows hold, and with the installed ones off in safe mode", async () => {
   await withWorld(async ({ plugins, plugin, sql, restart, reports }) => {
     for (const id of ["import.a", "import.b"]) {
-      await plugins.decide((await plugins.install(await plugin(id, yaml(id)))).id, []);
+      await plugins.decide((await offered(plugins, await plugin(id, yaml(id)))).id, []);
     }
     await using safe = await restart({ safeMode: true });
-    assert.deepEqual(safe.list().filter(({ builtin }) => !builtin), []);
-    await sql.db.updateTable("plugin").set({ manifest_json: "{}" }).where("id", "=", "import.a")
+    assert.deepEqual(
+      safe.list().filter(({ builtin }) => !builtin).map(({ id, state }) => [id, state]),
+      [["import.a", "disabled"], ["import.b", "disabled"]],
+    );
+    await assert.rejects(safe.runnerSpec("import.a"), failsWith("conflict", /is disabled/));
+    // What is set in safe mode holds after it.
+    assert.equal((await safe.setEnabled("import.a", true)).enabled, false);
+    await sql.db.updateTable("plugin_version").set({ manifest_json: "{}" })
+      .where("plugin", "=", "import.a")
       .execute();
     reports.length = 0;
     await using again = await restart();

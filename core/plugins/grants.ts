@@ -62,6 +62,8 @@ export interface GrantContext {
   readonly source?: CheckedSource | undefined;
   /** What the operator opened. */
   readonly privateGrant: (host: string, port: number) => PrivateGrant | undefined;
+  /** The private addresses to which the grant of a setting's host was pinned. */
+  readonly pinned?: ((field: string) => PrivateGrant | undefined) | undefined;
   /** Folders that no plugin may read or write, nor anything above them. Absolute, real paths. */
   readonly protectedRead: readonly string[];
   /** The same, for writing only. */
@@ -92,6 +94,11 @@ export function resolveGrants(effective: DeclaredGrants, context: GrantContext):
         rules.add(`${entry.domain}:${entry.port}`).add(`*.${entry.domain}:${entry.port}`);
         break;
       case "config": {
+        const pinned = context.pinned?.(entry.field);
+        if (pinned !== undefined) {
+          opened.set(`${pinned.host}:${pinned.port}`, pinned);
+          break;
+        }
         const place = settingHost(context.config[entry.field], entry.field, context.privateGrant);
         if (place !== undefined) addHost(place.host, place.port);
         break;
@@ -172,7 +179,10 @@ function settingHost(
   return place;
 }
 
-function placeOf(value: string): { readonly host: string; readonly port: number } | undefined {
+/** Host and port of an http(s) URL or of `host[:port]`. */
+export function placeOf(
+  value: string,
+): { readonly host: string; readonly port: number } | undefined {
   if (/^https?:\/\//i.test(value)) {
     try {
       const url = new URL(value);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ErrorCode } from "../errors.ts";
-import { BUILTIN, CODE, exists, failsWith, ids, withWorld, yaml } from "./testing.ts";
+import { BUILTIN, CODE, exists, failsWith, ids, offered, withWorld, yaml } from "./testing.ts";
 
 const NEWS = yaml(
   "import.news",
@@ -17,11 +17,14 @@ config: {properties: {depth: {type: integer, default: 1}}}
 
 Deno.test("install() asks, and nothing of the plugin is kept before the answer", async () => {
   await withWorld(async ({ plugins, plugin, sql, dataDir }) => {
-    const consent = await plugins.install(await plugin("news", NEWS, CODE + "throw new Error();"));
+    const consent = await offered(
+      plugins,
+      await plugin("news", NEWS, CODE + "throw new Error();"),
+    );
     assert.match(consent.id, /^consent_/);
     assert.deepEqual(
-      [consent.plugin, consent.version, consent.origin.startsWith("file:///")],
-      ["import.news", "1.0.0", true],
+      [consent.kind, consent.plugin, consent.version, consent.origin.startsWith("file:///")],
+      ["install", "import.news", "1.0.0", true],
     );
     assert.deepEqual(consent.permissions.map(({ key, risk, granted }) => [key, risk, granted]), [
       ["net:${source.site}", "low", false],
@@ -38,17 +41,33 @@ Deno.test("install() asks, and nothing of the plugin is kept before the answer",
 
     assert.equal(await plugins.decide(consent.id, undefined), undefined);
     assert.deepEqual(plugins.consents(), []);
+    for (const table of ["plugin_version", "consent", "grant"] as const) {
+      assert.deepEqual(await sql.db.selectFrom(table).selectAll().execute(), [], table);
+    }
     const left = [...Deno.readDirSync(join(dataDir, "bundles"))].map(({ name }) => name);
-    assert.deepEqual(left.filter((name) => name.endsWith(".js")), []);
+    assert.deepEqual(left, []);
     await assert.rejects(plugins.decide(consent.id, []), failsWith("not_found", /no such consent/));
     await assert.rejects(plugins.decide(consent.id, undefined), failsWith("not_found", /no such/));
+  });
+});
+
+Deno.test("a consent waits over a restart, and can be decided then", async () => {
+  await withWorld(async ({ plugins, plugin, restart }) => {
+    const consent = await offered(plugins, await plugin("news", NEWS));
+    await using again = await restart();
+    assert.deepEqual(again.consents(), [consent]);
+    assert.deepEqual(again.consent(consent.id), consent);
+    const made = await again.decide(consent.id, ["net:api.news.example"]);
+    assert.deepEqual(made?.granted.net, ["api.news.example"]);
+    await using third = await restart();
+    assert.deepEqual(third.consents(), []);
   });
 });
 
 Deno.test("decide() grants just what was named, for good, without the source folder", async () => {
   await withWorld(async ({ plugins, plugin, root, dataDir, restart }) => {
     const folder = await plugin("news", NEWS);
-    const consent = await plugins.install(folder);
+    const consent = await offered(plugins, folder);
     await assert.rejects(
       plugins.decide(consent.id, ["net:evil.example"]),
       failsWith("bad_request", /does not ask for it/),
@@ -68,10 +87,12 @@ Deno.test("decide() grants just what was named, for good, without the source fol
       assert.equal(spec.digest, consent.digest);
       assert.ok(spec.bundle.startsWith(join(dataDir, "plugins", "import.news", "1.0.0")));
       assert.ok(await exists(spec.bundle));
-      assert.deepEqual(
-        now.permissions("import.news").filter(({ granted }) => granted).map(({ key }) => key),
-        ["net:api.news.example", "write:${data}"],
-      );
+      const permissions = now.permissions("import.news");
+      assert.deepEqual(permissions.filter(({ granted }) => granted).map(({ key }) => key), [
+        "net:api.news.example",
+        "write:${data}",
+      ]);
+      assert.ok(permissions.every(({ granted, denied }) => granted !== denied));
     }
     await plugins.setEnabled("import.news", false);
     await using third = await restart({ configDir: root });
@@ -83,64 +104,103 @@ Deno.test("a plugin takes a URL from a built-in one only where it was allowed to
   await withWorld(async ({ plugins, plugin }) => {
     const folder = await plugin("news", NEWS);
     const url = "https://news.example/1";
-    await plugins.decide((await plugins.install(folder)).id, []);
+    await plugins.decide((await offered(plugins, folder)).id, []);
     assert.deepEqual(ids(plugins.matchUrl(url)), ["import.web", "import.news"]);
     assert.deepEqual(ids(plugins.matchMedia("text/html", undefined)), [
       "import.web",
       "import.text",
       "import.news",
     ]);
-    await plugins.decide((await plugins.install(folder)).id, ["match:https://news.example/*"]);
+    await plugin("news", NEWS.replace("1.0.0", "1.0.1"));
+    await plugins.decide((await offered(plugins, folder)).id, ["match:https://news.example/*"]);
     assert.deepEqual(ids(plugins.matchUrl(url)), ["import.news", "import.web"]);
   });
 });
 
-Deno.test("install() of a new version shows what is granted and keeps settings and data", async () => {
-  await withWorld(async ({ plugins, plugin, dataDir, sql }) => {
+Deno.test("install() of what is live already changes nothing", async () => {
+  await withWorld(async ({ plugins, plugin, restart }) => {
     const folder = await plugin("news", NEWS);
-    await plugins.decide((await plugins.install(folder)).id, ["write:${data}"]);
-    await plugins.runnerSpec("import.news");
-    const kept = join(dataDir, "plugins", "import.news", "data", "kept.txt");
-    await Deno.writeTextFile(kept, "x");
-    await sql.db.updateTable("plugin").set({ config_json: `{"depth": 5}` }).execute();
-
-    await plugin("news", NEWS.replace("1.0.0", "1.1.0"), `${CODE}export const more = 1;`);
-    const update = await plugins.install(folder);
-    assert.deepEqual(update.permissions.filter(({ granted }) => granted).map(({ key }) => key), [
-      "write:${data}",
+    await plugins.decide((await offered(plugins, folder)).id, []);
+    const again = await plugins.install(folder);
+    assert.deepEqual([again.unchanged, again.consent, again.plugin?.version], [
+      true,
+      undefined,
+      "1.0.0",
     ]);
-    assert.equal(plugins.get("import.news").version, "1.0.0", "the old one stays until the answer");
-    const made = await plugins.decide(update.id, ["write:${data}"]);
-    assert.equal(made?.version, "1.1.0");
-    assert.ok(await exists(kept));
-
-    const other = await plugins.install(await plugin("elsewhere", NEWS.replace("1.0.0", "9.0.0")));
-    assert.match(other.warnings[0]!, /Another plugin with this id is installed/);
-    assert.ok(other.permissions.every(({ granted }) => !granted));
-    await plugins.decide(other.id, []);
-    assert.ok(!(await exists(kept)), "another origin inherits no data");
-    assert.equal((await sql.db.selectFrom("plugin").selectAll().execute()).length, 1);
+    assert.deepEqual(plugins.consents(), []);
+    await plugins.runnerSpec("import.news");
+    // The manifest counts too.
+    await plugin("news", NEWS + "author: somebody else\n");
+    assert.match((await offered(plugins, folder)).warnings[0]!, /calls itself 1\.0\.0/);
+    await using later = await restart();
+    await later.runnerSpec("import.news");
   });
 });
 
-Deno.test("install() keeps settings that the new version takes, and drops them all else", async () => {
-  await withWorld(async ({ plugins, plugin, sql, restart }) => {
+Deno.test("install() of a new version shows the difference and keeps settings and data", async () => {
+  await withWorld(async ({ plugins, plugin, dataDir, sql }) => {
     const folder = await plugin("news", NEWS);
-    await plugins.decide((await plugins.install(folder)).id, []);
-    await sql.db.updateTable("plugin").set({ config_json: `{"depth": 5}` }).execute();
-    await using again = await restart();
-    assert.deepEqual(again.get("import.news").config, { depth: 5 });
-    const same = await again.decide((await again.install(folder)).id, []);
-    assert.deepEqual(same?.config, { depth: 5 });
-    await plugin(
-      "news",
-      NEWS.replace("depth: {type: integer", "depth: {type: string").replace(
-        "default: 1",
-        'default: "one"',
-      ),
+    await plugins.decide((await offered(plugins, folder)).id, ["write:${data}"]);
+    await plugins.runnerSpec("import.news");
+    const kept = join(dataDir, "plugins", "import.news", "data", "kept.txt");
+    await Deno.writeTextFile(kept, "x");
+    await plugins.setConfig("import.news", { config: { depth: 5 } });
+
+    const more = NEWS.replace("1.0.0", "1.1.0").replace(
+      `{value: "api.news.example", reason: "the text"}`,
+      `"new.example"`,
     );
-    const changed = await again.decide((await again.install(folder)).id, []);
-    assert.deepEqual(changed?.config, { depth: "one" });
+    await plugin("news", more, `${CODE}export const more = 1;`);
+    const update = await offered(plugins, folder);
+    assert.equal(update.kind, "update");
+    assert.deepEqual(update.before?.version, "1.0.0");
+    assert.deepEqual(update.difference, {
+      added: ["net:new.example"],
+      removed: ["net:api.news.example"],
+      same: [
+        "net:${source.site}",
+        "write:${data}",
+        "services:library.read",
+        "match:https://news.example/*",
+      ],
+      limits: {},
+    });
+    assert.deepEqual(update.permissions.filter(({ granted }) => granted).map(({ key }) => key), [
+      "write:${data}",
+    ]);
+    // What was refused before is shown as refused; what is new is neither.
+    assert.deepEqual(
+      update.permissions.filter(({ granted, denied }) => !granted && !denied).map(({ key }) => key),
+      ["net:new.example"],
+    );
+    assert.equal(plugins.get("import.news").version, "1.0.0", "the old one stays until the answer");
+    const made = await plugins.decide(update.id, ["write:${data}"]);
+    assert.deepEqual([made?.version, made?.config], ["1.1.0", { depth: 5 }]);
+    assert.ok(await exists(kept));
+
+    const other = await offered(plugins, await plugin("elsewhere", NEWS.replace("1.0.0", "9.0.0")));
+    assert.equal(other.kind, "replace");
+    assert.match(other.warnings[0]!, /Another plugin with this id is installed/);
+    assert.ok(other.permissions.every(({ granted, denied }) => !granted && !denied));
+    const replaced = await plugins.decide(other.id, []);
+    assert.deepEqual(replaced?.config, { depth: 1 });
+    assert.ok(!(await exists(kept)), "another origin inherits no data");
+    assert.equal((await sql.db.selectFrom("plugin").selectAll().execute()).length, 1);
+    assert.deepEqual(plugins.versions("import.news").map(({ version }) => version), ["9.0.0"]);
+  });
+});
+
+Deno.test("install() keeps settings that the new version knows, and drops them all else", async () => {
+  await withWorld(async ({ plugins, plugin }) => {
+    const folder = await plugin("news", NEWS);
+    await plugins.decide((await offered(plugins, folder)).id, []);
+    await plugins.setConfig("import.news", { config: { depth: 5 } });
+    await plugin("news", NEWS.replace("1.0.0", "1.1.0"));
+    const same = await plugins.decide((await offered(plugins, folder)).id, []);
+    assert.deepEqual(same?.config, { depth: 5 });
+    await plugin("news", NEWS.replace("1.0.0", "1.2.0").replace("depth:", "levels:"));
+    const changed = await plugins.decide((await offered(plugins, folder)).id, []);
+    assert.deepEqual(changed?.config, { levels: 1 });
   });
 });
 
@@ -153,7 +213,7 @@ Deno.test("install() refuses what it must not take", async () => {
       "conflict",
       /built-in plugin has this id/,
     );
-    await refused("relative/folder", "bad_request", /absolute path/);
+    await refused("relative/folder", "invalid_url", /absolute path/);
     await refused(join(root, "none"), "invalid_manifest", /no such folder/);
     await refused(join(root, "a", "mod.ts"), "invalid_manifest", /no such folder/);
     await refused(
@@ -171,26 +231,50 @@ Deno.test("install() refuses what it must not take", async () => {
       "invalid_manifest",
       /mod\.ts:1: .*leads out/,
     );
-    const linked = await plugin("d", "");
-    await Deno.remove(join(linked, "carrel.yaml"));
-    await Deno.symlink("/etc/hostname", join(linked, "carrel.yaml"));
-    await refused(linked, "invalid_manifest", /expected a file carrel\.yaml/);
+    const secret = (field: string) =>
+      yaml("import.d", `config: {properties: {key: {format: secret, ${field}}}}\n`);
     await refused(
-      await plugin("e", `# ${"x".repeat(300_000)}`),
+      await plugin("d", secret("default: {env: HOME}")),
       "invalid_manifest",
-      /at most 64 KiB/,
+      /a secret has no default/,
+    );
+    await refused(await plugin("d", secret("type: string")), "invalid_manifest", /type object/);
+    await refused(
+      await plugin("d", yaml("import.d", "config: {properties: {a: {items: {format: secret}}}}\n")),
+      "invalid_manifest",
+      /a setting of its own/,
+    );
+    await refused(
+      await plugin("d", yaml("import.d", "config: {properties: {a: {type: nothing}}}\n")),
+      "invalid_manifest",
+      /config\.properties\.a\.type: expected one of/,
     );
     assert.deepEqual(plugins.consents(), []);
-    const ok = await plugins.install(`file://${await plugin("f", yaml("import.f"))}`);
+    const ok = await offered(plugins, `file://${await plugin("f", yaml("import.f"))}`);
     assert.equal(ok.plugin, "import.f");
+  });
+});
+
+Deno.test("install() obeys the install policy", async () => {
+  await withWorld(async ({ plugin, restart }) => {
+    const folder = await plugin("a", yaml("import.a"));
+    await using verified = await restart({ policy: "verified", inRegistry: async () => true });
+    await assert.rejects(verified.install(folder), failsWith("forbidden", /signed by a trusted/));
+    await using registry = await restart({
+      policy: "registry",
+      inRegistry: async ({ id }) => id === "import.a",
+    });
+    assert.equal((await offered(registry, folder)).plugin, "import.a");
+    const other = await plugin("b", yaml("import.b"));
+    await assert.rejects(registry.install(other), failsWith("forbidden", /of the registry/));
   });
 });
 
 Deno.test("install() asks once a plugin, and drops the oldest of too many", async () => {
   await withWorld(async ({ plugins, plugin }) => {
     const folder = await plugin("a", yaml("import.a"));
-    const first = await plugins.install(folder);
-    const second = await plugins.install(folder);
+    const first = await offered(plugins, folder);
+    const second = await offered(plugins, folder);
     assert.deepEqual(plugins.consents(), [second]);
     await assert.rejects(plugins.decide(first.id, []), failsWith("not_found", /no such consent/));
     for (let i = 0; i < 32; i++) {
@@ -206,10 +290,10 @@ Deno.test("install() asks once a plugin, and drops the oldest of too many", asyn
 Deno.test("decide() and runnerSpec() notice a bundle that is missing or was changed", async () => {
   await withWorld(async ({ plugins, plugin, dataDir, restart }) => {
     const folder = await plugin("news", NEWS);
-    const waiting = await plugins.install(folder);
+    const waiting = await offered(plugins, folder);
     await Deno.remove(join(dataDir, "bundles", `${waiting.digest}.js`));
     await assert.rejects(plugins.decide(waiting.id, []), failsWith("conflict", /install it again/));
-    await plugins.decide((await plugins.install(folder)).id, []);
+    await plugins.decide((await offered(plugins, folder)).id, []);
     const { bundle } = await plugins.runnerSpec("import.news");
     await Deno.writeTextFile(bundle, "export default 'evil';");
     await using again = await restart();
@@ -219,13 +303,41 @@ Deno.test("decide() and runnerSpec() notice a bundle that is missing or was chan
 
 Deno.test("uninstall() leaves nothing, and no built-in plugin goes", async () => {
   await withWorld(async ({ plugins, plugin, dataDir, sql }) => {
-    await plugins.decide((await plugins.install(await plugin("news", NEWS))).id, ["write:${data}"]);
+    const consent = await offered(plugins, await plugin("news", NEWS));
+    await plugins.decide(consent.id, ["write:${data}"]);
     await plugins.runnerSpec("import.news");
-    await plugins.uninstall("import.news");
+    await plugins.uninstall("import.news", { deleteData: true });
     assert.equal(plugins.find("import.news"), undefined);
     assert.ok(!(await exists(join(dataDir, "plugins", "import.news"))));
-    assert.deepEqual(await sql.db.selectFrom("plugin").selectAll().execute(), []);
+    for (
+      const table of ["plugin", "plugin_version", "grant", "plugin_config", "consent"] as const
+    ) {
+      assert.deepEqual(await sql.db.selectFrom(table).selectAll().execute(), [], table);
+    }
+    assert.deepEqual([...Deno.readDirSync(join(dataDir, "bundles"))], []);
     await assert.rejects(plugins.uninstall("import.news"), failsWith("not_found", /not installed/));
     await assert.rejects(plugins.uninstall("import.web"), failsWith("conflict", /built in/));
+  });
+});
+
+Deno.test("uninstall() keeps the data for the same plugin, and for no other", async () => {
+  await withWorld(async ({ plugins, plugin, dataDir }) => {
+    const kept = join(dataDir, "plugins", "import.news", "data", "kept.txt");
+    const folder = await plugin("news", NEWS);
+    for (
+      const [from, inherits] of [[folder, true], [await plugin("other", NEWS), false]] as const
+    ) {
+      await plugins.decide((await offered(plugins, folder)).id, ["write:${data}"]);
+      await plugins.runnerSpec("import.news");
+      await Deno.writeTextFile(kept, "x");
+      await plugins.uninstall("import.news");
+      assert.ok(await exists(kept));
+      assert.ok(!(await exists(join(dataDir, "plugins", "import.news", "1.0.0"))));
+      const consent = await offered(plugins, from);
+      assert.equal(consent.warnings.some((text) => /left behind is deleted/.test(text)), !inherits);
+      await plugins.decide(consent.id, []);
+      assert.equal(await exists(kept), inherits);
+      await plugins.uninstall("import.news", { deleteData: true });
+    }
   });
 });

@@ -30,7 +30,7 @@ export const SERVICES = [
 export type ServiceName = typeof SERVICES[number];
 
 /** Environment variables that change how a process starts, or are the host's own. */
-const RESERVED_ENV = /^(DENO_|NODE_|LD_|DYLD_|CARREL_|V8_)/;
+export const RESERVED_ENV = /^(DENO_|NODE_|LD_|DYLD_|CARREL_|V8_)/;
 
 /** A map that takes just these keys, and names them when another one stands there. */
 function strictMap<T extends z.ZodRawShape>(shape: T) {
@@ -98,13 +98,25 @@ const capabilityName = pattern(
 
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
 
+const limitValues = {
+  memory_mb: wholeNumber(64, 65536),
+  cpu_s: z.number().min(0.1).max(86400),
+  wall_s: z.number().min(0.1).max(86400),
+  output_mb: wholeNumber(1, 4096),
+  disk_mb: wholeNumber(0, 65536),
+  concurrency: wholeNumber(1, 64),
+};
+
+/** Limits that are other than a manifest's. */
+export const limitsChangeSchema = strictMap(limitValues).partial();
+
 const limits = strictMap({
-  memory_mb: wholeNumber(64, 65536).default(DEFAULT_LIMITS.memory_mb),
-  cpu_s: z.number().min(0.1).max(86400).default(DEFAULT_LIMITS.cpu_s),
-  wall_s: z.number().min(0.1).max(86400).default(DEFAULT_LIMITS.wall_s),
-  output_mb: wholeNumber(1, 4096).default(DEFAULT_LIMITS.output_mb),
-  disk_mb: wholeNumber(0, 65536).default(DEFAULT_LIMITS.disk_mb),
-  concurrency: wholeNumber(1, 64).default(DEFAULT_LIMITS.concurrency),
+  memory_mb: limitValues.memory_mb.default(DEFAULT_LIMITS.memory_mb),
+  cpu_s: limitValues.cpu_s.default(DEFAULT_LIMITS.cpu_s),
+  wall_s: limitValues.wall_s.default(DEFAULT_LIMITS.wall_s),
+  output_mb: limitValues.output_mb.default(DEFAULT_LIMITS.output_mb),
+  disk_mb: limitValues.disk_mb.default(DEFAULT_LIMITS.disk_mb),
+  concurrency: limitValues.concurrency.default(DEFAULT_LIMITS.concurrency),
 });
 
 const permissions = strictMap({

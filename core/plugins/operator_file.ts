@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { PLUGIN_KINDS } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
+import { limitsChangeSchema } from "./manifest.ts";
+import type { LimitsChange } from "./plugins.ts";
 import { readYaml } from "./yaml.ts";
 
 export interface OperatorSettings {
@@ -9,6 +11,18 @@ export interface OperatorSettings {
   /** Lower comes first where several plugins take the same. */
   readonly priority: number | undefined;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Those that are other than the manifest's. */
+  readonly limits: LimitsChange;
+  /** Only for plugins that are not built in. */
+  readonly trust: "sandboxed" | "restricted" | undefined;
+  readonly autoUpdate: boolean | undefined;
+}
+
+export interface OperatorFile {
+  /** By plugin id. */
+  readonly plugins: ReadonlyMap<string, OperatorSettings>;
+  /** For plugins whose manifests leave them at the default. */
+  readonly limits: LimitsChange;
 }
 
 const entry = z.strictObject({
@@ -16,10 +30,13 @@ const entry = z.strictObject({
   enabled: z.boolean().optional(),
   priority: z.int().min(0).max(1000).optional(),
   config: z.record(z.string(), z.unknown()).default({}),
+  limits: limitsChangeSchema.default({}),
+  trust: z.enum(["sandboxed", "restricted"]).optional(),
+  auto_update: z.boolean().optional(),
 }, {
   error: (issue) =>
     issue.code === "unrecognized_keys"
-      ? "unknown key: expected one of plugin_id, enabled, priority, config"
+      ? "unknown key: expected one of plugin_id, enabled, priority, config, limits, trust, auto_update"
       : undefined,
 });
 
@@ -27,14 +44,17 @@ const list = z.array(entry).max(1000).nullish();
 
 const sections = PLUGIN_KINDS.map((kind) => `${kind}_plugins`);
 
-const schema = z.strictObject(Object.fromEntries(sections.map((name) => [name, list])), {
+const schema = z.strictObject({
+  limits: limitsChangeSchema.optional(),
+  ...Object.fromEntries(sections.map((name) => [name, list])) as Record<string, typeof list>,
+}, {
   error: (issue) =>
     issue.code === "unrecognized_keys"
-      ? `unknown key: expected one of ${sections.join(", ")}`
+      ? `unknown key: expected one of limits, ${sections.join(", ")}`
       : undefined,
 }).superRefine((file, ctx) => {
   const seen = new Set<string>();
-  for (const [section, entries] of Object.entries(file)) {
+  for (const [section, entries] of sectionsOf(file)) {
     for (const [i, { plugin_id }] of (entries ?? []).entries()) {
       const kind = section.slice(0, -"_plugins".length);
       const path = [section, i, "plugin_id"];
@@ -48,25 +68,30 @@ const schema = z.strictObject(Object.fromEntries(sections.map((name) => [name, l
   }
 }).nullable();
 
-/** Reads the file, by plugin id; empty when there is none. Throws `CarrelError` `invalid_config`. */
-export async function readOperatorFile(
-  path: string | undefined,
-): Promise<ReadonlyMap<string, OperatorSettings>> {
+type Sections = Readonly<Record<string, z.output<typeof list>>>;
+
+function sectionsOf({ limits: _, ...rest }: { readonly limits?: unknown }) {
+  return Object.entries(rest as Sections);
+}
+
+/** Reads the file; empty when there is none. Throws `CarrelError` `invalid_config`. */
+export async function readOperatorFile(path: string | undefined): Promise<OperatorFile> {
   const settings = new Map<string, OperatorSettings>();
-  if (path === undefined) return settings;
+  const nothing: OperatorFile = { plugins: settings, limits: {} };
+  if (path === undefined) return nothing;
   let text: string;
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return settings;
+    if (cause instanceof Deno.errors.NotFound) return nothing;
     throw new CarrelError("invalid_config", `Cannot read "${path}": it cannot be opened.`, {
       cause,
     });
   }
   const file = readYaml(text, { file: path, schema, code: "invalid_config", what: "settings" });
-  for (const entry of Object.values(file ?? {}).flatMap((entries) => entries ?? [])) {
-    const { plugin_id, enabled, priority, config } = entry;
-    settings.set(plugin_id, { enabled, priority, config });
+  for (const entry of sectionsOf(file ?? {}).flatMap(([, entries]) => entries ?? [])) {
+    const { plugin_id, enabled, priority, config, limits, trust, auto_update } = entry;
+    settings.set(plugin_id, { enabled, priority, config, limits, trust, autoUpdate: auto_update });
   }
-  return settings;
+  return { plugins: settings, limits: file?.limits ?? {} };
 }

@@ -16,25 +16,50 @@ async function read(text: string) {
 
 Deno.test("readOperatorFile() reads what is set of each plugin", async () => {
   const settings = await read(`import_plugins:
-  - {plugin_id: import.webpage, enabled: true, priority: 3, config: {timeout: 10}}
+  - plugin_id: import.webpage
+    enabled: true
+    priority: 3
+    config: {timeout: 10}
+    limits: {wall_s: 60}
+    trust: restricted
+    auto_update: true
   - plugin_id: import.pdf
 export_plugins:
+limits: {memory_mb: 256}
 `);
-  assert.deepEqual([...settings], [
-    ["import.webpage", { enabled: true, priority: 3, config: { timeout: 10 } }],
-    ["import.pdf", { enabled: undefined, priority: undefined, config: {} }],
+  assert.deepEqual([...settings.plugins], [
+    ["import.webpage", {
+      enabled: true,
+      priority: 3,
+      config: { timeout: 10 },
+      limits: { wall_s: 60 },
+      trust: "restricted",
+      autoUpdate: true,
+    }],
+    ["import.pdf", {
+      enabled: undefined,
+      priority: undefined,
+      config: {},
+      limits: {},
+      trust: undefined,
+      autoUpdate: undefined,
+    }],
   ]);
+  assert.deepEqual(settings.limits, { memory_mb: 256 });
 });
 
 Deno.test("readOperatorFile() is empty for an empty file, a missing one, and none", async () => {
-  assert.equal((await read("")).size, 0);
-  assert.equal((await readOperatorFile("/nowhere/plugins.yaml")).size, 0);
-  assert.equal((await readOperatorFile(undefined)).size, 0);
+  assert.equal((await read("")).plugins.size, 0);
+  assert.equal((await readOperatorFile("/nowhere/plugins.yaml")).plugins.size, 0);
+  assert.equal((await readOperatorFile(undefined)).plugins.size, 0);
 });
 
 Deno.test("readOperatorFile() names the line of what is wrong", async () => {
   const wrong: [string, RegExp][] = [
-    ["podcast_plugins: []", /:1: podcast_plugins: unknown key: expected one of import_plugins/],
+    [
+      "podcast_plugins: []",
+      /:1: podcast_plugins: unknown key: expected one of limits, import_plugins/,
+    ],
     [
       "import_plugins:\n  - {plugin_id: import.a, prio: 1}",
       /:2: import_plugins\[0\]\.prio: unknown key/,

@@ -1,7 +1,25 @@
-/** The use cases of plugins: what HTTP, the command line and the pipelines call. */
+/**
+ * The use cases of plugins: what HTTP, the command line and the pipelines call.
+ *
+ * - **origin**: where a plugin came from, without its version; **identity** is the id and the origin, or the
+ *   id and the key that signed it.
+ * - **version**: one state of a plugin's code and manifest; several are on disk, one is live.
+ * - **decision**: what a person said about one permission, and for how long it holds.
+ * - **place**: host and port that a setting leads to, with the private addresses behind it.
+ */
 import type { Grants, Limits, Pool, RunnerSpec, TrustLevel } from "../../sandbox/types.ts";
 import type { Health, PluginKind } from "../../sdk/types.ts";
 import type { Manifest } from "./manifest.ts";
+
+/** Where an installed plugin or one of its versions is in its life. */
+export const VERSION_STATES = [
+  "awaiting_consent",
+  "checking",
+  "enabled",
+  "disabled",
+  "quarantined",
+] as const;
+export type VersionState = typeof VERSION_STATES[number];
 
 export interface Plugin {
   readonly id: string;
@@ -12,13 +30,29 @@ export interface Plugin {
   readonly origin: string;
   readonly builtin: boolean;
   readonly enabled: boolean;
+  readonly state: "enabled" | "disabled" | "quarantined";
   readonly trust: TrustLevel;
   /** SHA-256 of the bundle, hex; empty for a built-in one that has not been bundled in this start yet (`warm`). */
   readonly digest: string;
-  /** What the operator approved, `${…}` unresolved. */
+  /** Fingerprint of the key that signed the live version. */
+  readonly signedBy: string | undefined;
+  /** Whether the operator trusts that key. Built-in plugins are. */
+  readonly verified: boolean;
+  /** Whether a new version that asks for nothing more goes live without a yes. */
+  readonly autoUpdate: boolean;
+  /** What the operator approved, for now and for good, `${…}` unresolved. */
   readonly granted: DeclaredGrants;
   readonly config: Readonly<Record<string, unknown>>;
   readonly limits: Limits;
+  /** What the last health check said. */
+  readonly health: CheckedHealth | undefined;
+  /** Why a new version did not go live, or why it was set aside. */
+  readonly error: string | undefined;
+}
+
+export interface CheckedHealth extends Health {
+  /** When it was asked. */
+  readonly time: string;
 }
 
 /** Permissions as a manifest spells them: the strings may hold `${…}`. */
@@ -35,6 +69,30 @@ export interface DeclaredGrants {
 
 export type PermissionName = keyof DeclaredGrants;
 
+/** `once`: one start of a runner · `job`: one job · `until`: to a time · `always`: for good. */
+export const DURATIONS = ["once", "job", "until", "always"] as const;
+export type Duration = typeof DURATIONS[number];
+
+/** A yes to one permission. */
+export interface GrantRequest {
+  /** `net:arxiv.org:443` */
+  readonly key: string;
+  /** @default "always" */
+  readonly duration?: Duration | undefined;
+  /** ISO 8601, for `until`. */
+  readonly until?: string | undefined;
+  /** For `job`: which one. @default the first that needs it */
+  readonly job?: string | undefined;
+}
+
+/** Where a setting leads. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  /** The private addresses among those behind it; what is granted is pinned to them. */
+  readonly addresses: readonly string[];
+}
+
 /** One permission as it is shown to a person who has to decide. */
 export interface PermissionRequest {
   /** `net:arxiv.org:443`: names it in a decision. */
@@ -47,20 +105,103 @@ export interface PermissionRequest {
   /** The manifest's reason, if it gives one. */
   readonly reason: string | undefined;
   readonly granted: boolean;
+  /** Whether somebody said no. */
+  readonly denied: boolean;
+  /** For how long it is granted or denied. */
+  readonly duration: Duration | undefined;
+  readonly until: string | undefined;
+  /** Where the setting leads that the permission names. */
+  readonly place: Place | undefined;
 }
 
-/** A plugin version that waits for a person. */
+export const CONSENT_KINDS = ["install", "update", "replace", "setting", "request"] as const;
+/**
+ * `install`: a new plugin · `update`: a new version of one · `replace`: a plugin that takes the id of another ·
+ * `setting`: a setting leads elsewhere now · `request`: a job needs what is not granted
+ */
+export type ConsentKind = typeof CONSENT_KINDS[number];
+
+/** What a new version asks for, beside what the live one asked for. */
+export interface Difference {
+  /** Keys of permissions. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly same: readonly string[];
+  /** Limits that are other than before. */
+  readonly limits: Readonly<Partial<Record<keyof Limits, { from: number; to: number }>>>;
+}
+
+/** Something that waits for a person. */
 export interface Consent {
   readonly id: string;
+  readonly kind: ConsentKind;
   readonly plugin: string;
   readonly name: string;
   readonly version: string;
   readonly description: string;
   readonly origin: string;
   readonly digest: string;
+  readonly signedBy: string | undefined;
+  readonly verified: boolean;
   readonly permissions: readonly PermissionRequest[];
-  /** Dangerous combinations, in plain words. */
+  /** Dangerous combinations and what is odd about it, in plain words. */
   readonly warnings: readonly string[];
+  readonly limits: Limits;
+  /** The plugin that is installed under this id. */
+  readonly before: { readonly version: string; readonly origin: string } | undefined;
+  /** Set for an update. */
+  readonly difference: Difference | undefined;
+  readonly job: string | undefined;
+  readonly askedBy: string;
+  readonly created: string;
+}
+
+/** What came of an install. */
+export interface Installed {
+  /** What waits; undefined where nothing had to be asked. */
+  readonly consent: Consent | undefined;
+  /** The plugin as it is now; undefined for a new one that waits. */
+  readonly plugin: Plugin | undefined;
+  /** Whether just this version was live before. */
+  readonly unchanged: boolean;
+}
+
+/** A version on disk, or one that waits. */
+export interface PluginVersion {
+  readonly version: string;
+  readonly digest: string;
+  readonly state: VersionState;
+  readonly live: boolean;
+  readonly origin: string;
+  readonly reference: string;
+  /** The reference with its version pinned. */
+  readonly resolved: string;
+  readonly signedBy: string | undefined;
+  readonly verified: boolean;
+  readonly error: string | undefined;
+  readonly created: string;
+  readonly lastLive: string | undefined;
+}
+
+/** Limits that are other than before. */
+export type LimitsChange = { readonly [K in keyof Limits]?: number | undefined };
+
+/** What of a plugin's settings is changed; what is left out stays. */
+export interface ConfigChange {
+  /** All settings that are set; the others take their defaults. */
+  readonly config?: Readonly<Record<string, unknown>> | undefined;
+  /** Limits that are other than the manifest's, beside those set before; null takes one back. */
+  readonly limits?: Readonly<Record<string, number | null>> | undefined;
+  readonly autoUpdate?: boolean | undefined;
+}
+
+/** Who did it, for the audit. @default "operator" */
+export type Actor = string;
+
+/** What a runner is started for. */
+export interface RunnerUse {
+  /** Grants for this job alone count too. */
+  readonly job?: string | undefined;
 }
 
 export interface Plugins {
@@ -75,6 +216,8 @@ export interface Plugins {
   find(id: string): Plugin | undefined;
   /** All permissions of a plugin, with what is granted. */
   permissions(id: string): readonly PermissionRequest[];
+  /** The newest first; none for a built-in plugin. */
+  versions(id: string): readonly PluginVersion[];
 
   /** The enabled import plugins that match, best first: operator's priority, built-in, more specific pattern. */
   matchUrl(url: string): readonly Plugin[];
@@ -84,21 +227,66 @@ export interface Plugins {
 
   /**
    * What a runner of this plugin is started with, for one job: bundles it if that has not been done, resolves
-   * `${source.site}` and private addresses. Throws `private_address`, `conflict` if it is disabled.
+   * `${source.site}` and private addresses. A grant for one start is used up by it. Throws `private_address`,
+   * `conflict` if the plugin is disabled, `quarantined`, `invalid_config`.
    */
-  runnerSpec(id: string, source?: { url: string }): Promise<RunnerSpec>;
+  runnerSpec(id: string, source?: { url: string }, use?: RunnerUse): Promise<RunnerSpec>;
   /** SHA-256 of the bundle, hex; bundles the plugin if that has not been done. */
   bundleDigest(id: string): Promise<string>;
   /** Runs the plugin's health check in a runner, bounded in time. */
   health(id: string, pool: Pool): Promise<Health>;
 
-  /** Reads and bundles a plugin folder; nothing of it runs until `decide`. Throws `invalid_manifest`. */
-  install(folder: string): Promise<Consent>;
+  /**
+   * Fetches, reads and bundles a plugin; nothing of it runs until `decide`, but for an update that needs no
+   * yes. Throws `invalid_manifest`, `conflict`, `forbidden` by the install policy.
+   */
+  install(reference: string, options?: InstallOptions): Promise<Installed>;
   consents(): readonly Consent[];
-  /** Grants just the named keys and enables the plugin, or drops it (`undefined`). */
-  decide(consent: string, grants: readonly string[] | undefined): Promise<Plugin | undefined>;
-  setEnabled(id: string, enabled: boolean): Promise<Plugin>;
-  uninstall(id: string): Promise<void>;
+  /** Throws `not_found`. */
+  consent(id: string): Consent;
+  /**
+   * Grants just what is named, denies the rest and puts the version live once it has answered its health
+   * check; or drops it (`undefined`). A version that does not answer leaves the one before in place: `error`
+   * of the plugin says so.
+   */
+  decide(
+    consent: string,
+    grants: readonly (string | GrantRequest)[] | undefined,
+    by?: Actor,
+  ): Promise<Plugin | undefined>;
+  /**
+   * Asks for permissions that a job needs: declared, not granted. The same question is asked once. Throws
+   * `denied` for what the manifest does not declare.
+   */
+  ask(
+    id: string,
+    keys: readonly string[],
+    options?: { job?: string | undefined },
+  ): Promise<Consent>;
+  setEnabled(id: string, enabled: boolean, by?: Actor): Promise<Plugin>;
+  /** Puts the version that was live before live again. Throws `conflict` when there is none. */
+  rollback(id: string, options?: { version?: string | undefined; by?: Actor }): Promise<Plugin>;
+  /** Throws `invalid_config` that names the field. A consent waits when a setting leads to another place. */
+  setConfig(
+    id: string,
+    change: ConfigChange,
+    by?: Actor,
+  ): Promise<{ readonly plugin: Plugin; readonly consent: Consent | undefined }>;
+  /** Denies all grants but these. */
+  tighten(id: string, keep: readonly string[], by?: Actor): Promise<Plugin>;
+  /** Ends its runners and removes its files. Its data folder is kept unless asked otherwise. */
+  uninstall(id: string, options?: { deleteData?: boolean; by?: Actor }): Promise<void>;
+
+  /** To be told how each runner ended: three crashes in ten minutes set a plugin aside. */
+  runnerEnded(
+    runner: { readonly plugin: string; readonly digest: string },
+    end: { readonly reason: string; readonly message: string },
+  ): void;
+}
+
+export interface InstallOptions {
+  readonly by?: Actor | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type { Grants };

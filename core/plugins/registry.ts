@@ -2,27 +2,11 @@
 import { join } from "node:path";
 import type { PluginKind } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
-import { type Config, resolveConfig } from "./config.ts";
-import { declaredGrants, intersect } from "./grants.ts";
-import { kindOf, type Manifest, MANIFEST_FILE, parseManifest } from "./manifest.ts";
-import { bestPattern, mediaScore, type UrlPattern, urlPattern } from "./match.ts";
+import type { Entry } from "./entry.ts";
+import { type Manifest, MANIFEST_FILE, parseManifest } from "./manifest.ts";
+import { bestPattern, mediaScore } from "./match.ts";
 import { mediaTypeOfName, namedType } from "./media.ts";
-import type { OperatorSettings } from "./operator_file.ts";
 import type { Plugin } from "./plugins.ts";
-import type { PluginRow } from "./store.ts";
-
-/** A plugin and what the host keeps beside it. */
-export interface Entry {
-  readonly plugin: Plugin;
-  /** The folder of a built-in plugin. */
-  readonly folder: string | undefined;
-  /** The row of an installed plugin. */
-  readonly row: PluginRow | undefined;
-  readonly priority: number | undefined;
-  readonly patterns: readonly UrlPattern[];
-  /** Those for which it is asked before, or among, the built-in ones. */
-  readonly firstPatterns: readonly UrlPattern[];
-}
 
 export interface Registry {
   list(): readonly Entry[];
@@ -45,18 +29,35 @@ interface Candidate {
   readonly score: number;
 }
 
-export function createRegistry(): Registry {
+export interface RegistryOptions {
+  /** Makes an entry anew when a grant of it is over. */
+  readonly renew: (entry: Entry) => Entry;
+  /** Milliseconds since 1970. @default Date.now */
+  readonly now?: (() => number) | undefined;
+}
+
+export function createRegistry({ renew, now = Date.now }: RegistryOptions): Registry {
   const entries = new Map<string, Entry>();
 
+  function current(entry: Entry): Entry {
+    if (entry.expires === undefined || now() < entry.expires) return entry;
+    const renewed = renew(entry);
+    entries.set(entry.plugin.id, renewed);
+    return renewed;
+  }
+
+  const list = () => [...entries.values()].map(current);
+
   const enabled = (kind: PluginKind) =>
-    [...entries.values()].filter(({ plugin }) => plugin.enabled && plugin.kind === kind);
+    list().filter(({ plugin }) => plugin.enabled && plugin.kind === kind);
 
   function find(id: string): Entry | undefined {
-    return entries.get(id);
+    const entry = entries.get(id);
+    return entry && current(entry);
   }
 
   return {
-    list: () => [...entries.values()],
+    list,
     find,
     get(id) {
       const entry = find(id);
@@ -151,62 +152,4 @@ export async function readBuiltins(
     }),
   );
   return read.flat();
-}
-
-/** A built-in plugin: trusted, with all that it declares. `row` says whether somebody switched it. */
-export function builtinEntry(
-  source: BuiltinSource,
-  operator: OperatorSettings | undefined,
-  row: PluginRow | undefined,
-): Entry {
-  const { manifest, folder } = source;
-  const patterns = manifest.match.map(urlPattern);
-  return {
-    folder,
-    row: undefined,
-    priority: operator?.priority,
-    patterns,
-    firstPatterns: patterns,
-    plugin: {
-      ...common(manifest, { ...operator?.config, ...row?.config }),
-      origin: "builtin",
-      builtin: true,
-      enabled: row?.enabled ?? operator?.enabled ?? true,
-      trust: "trusted",
-      digest: "",
-      granted: declaredGrants(manifest),
-    },
-  };
-}
-
-export function installedEntry(row: PluginRow, operator: OperatorSettings | undefined): Entry {
-  const { manifest } = row;
-  const granted = intersect(declaredGrants(manifest), row.granted);
-  return {
-    folder: undefined,
-    row,
-    priority: operator?.priority,
-    patterns: manifest.match.map(urlPattern),
-    firstPatterns: granted.match.map(urlPattern),
-    plugin: {
-      ...common(manifest, { ...operator?.config, ...row.config }),
-      origin: row.origin,
-      builtin: false,
-      enabled: row.enabled,
-      trust: "sandboxed",
-      digest: row.digest,
-      granted,
-    },
-  };
-}
-
-function common(manifest: Manifest, config: Config) {
-  return {
-    id: manifest.id,
-    kind: kindOf(manifest.id),
-    version: manifest.version,
-    manifest,
-    config: resolveConfig(manifest, config),
-    limits: manifest.permissions.limits,
-  };
 }

@@ -1,20 +1,25 @@
 /** For tests: a data folder, a few built-in plugins, and folders of others. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { NODE_MODULES_DIR, SDK_DIR, SQL_MIGRATIONS_DIR } from "../assets.ts";
+import { createPool } from "../../sandbox/pool.ts";
+import type { Pool } from "../../sandbox/types.ts";
+import { denoPath, NODE_MODULES_DIR, SANDBOX_DIR, SDK_DIR, SQL_MIGRATIONS_DIR } from "../assets.ts";
 import type { CarrelError, ErrorCode } from "../errors.ts";
 import { createNetwork } from "../network/private.ts";
 import { openSqlite } from "../stores/sqlite.ts";
 import type { SqlStore } from "../stores/sql.ts";
 import { createBundler } from "./bundle.ts";
 import { createPlugins, type PluginsOptions } from "./create_plugins.ts";
-import type { Plugins } from "./plugins.ts";
+import type { Consent, Plugins } from "./plugins.ts";
+import { createFetcher, fetchPlugin } from "./sources/source.ts";
 
 export interface World {
   readonly root: string;
   readonly dataDir: string;
   readonly sql: SqlStore;
   readonly plugins: Plugins & AsyncDisposable;
+  /** Real runners; `createPlugins` gets them only where a test says so. */
+  readonly pool: Pool;
   /** What was reported instead of thrown. */
   readonly reports: unknown[];
   /** The same data folder, after a restart. */
@@ -59,6 +64,22 @@ export async function withWorld(
       migrationsDir: SQL_MIGRATIONS_DIR,
     });
     const reports: unknown[] = [];
+    const ended: { current?: Plugins } = {};
+    await using pool = createPool({
+      deno: denoPath(),
+      assets: SANDBOX_DIR,
+      denoDirs: join(dataDir, "runners"),
+      graceMs: 50,
+      onEnd: (spec, end) => ended.current?.runnerEnded(spec, end),
+    });
+    const bundler = createBundler({
+      cacheDir: join(dataDir, "bundles"),
+      sdkDir: SDK_DIR,
+      nodeModulesDir: NODE_MODULES_DIR,
+    });
+    const fetcher = createFetcher({ pool, bundler });
+    const tempDir = join(root, "temp");
+    await Deno.mkdir(tempDir);
     const plugin: World["plugin"] = async (folder, text, code = CODE) => {
       const path = join(root, folder);
       await Deno.mkdir(path, { recursive: true });
@@ -68,27 +89,34 @@ export async function withWorld(
     };
     for (const [name, text] of Object.entries(BUILTIN)) await plugin(`builtin/${name}`, text);
     await Deno.mkdir(join(builtinDir, "no_plugin"));
-    const restart = async (options: Partial<PluginsOptions> = {}) =>
-      await createPlugins({
+    const restart = async (options: Partial<PluginsOptions> = {}) => {
+      const network = options.network ?? await createNetwork({ allowPrivate: ["127.0.0.1:8080"] });
+      return ended.current = await createPlugins({
         sql,
         dataDir,
         builtinDir,
-        bundler: createBundler({
-          cacheDir: join(dataDir, "bundles"),
-          sdkDir: SDK_DIR,
-          nodeModulesDir: NODE_MODULES_DIR,
-        }),
-        network: await createNetwork({ allowPrivate: ["127.0.0.1:8080"] }),
+        bundler,
+        network,
+        fetch: (reference, { signal }) =>
+          fetchPlugin(reference, { fetcher, network, tempDir, signal }),
         report: (error) => reports.push(error),
         ...options,
       });
-    const world = { root, dataDir, sql, reports, restart, plugin };
+    };
+    const world = { root, dataDir, sql, pool, reports, restart, plugin };
     const options = await setup(world as unknown as World);
     await using plugins = await restart(options ?? {});
     await work({ ...world, plugins });
   } finally {
     await Deno.remove(root, { recursive: true });
   }
+}
+
+/** Installs what has to be asked about. */
+export async function offered(plugins: Plugins, reference: string): Promise<Consent> {
+  const { consent } = await plugins.install(reference);
+  assert.ok(consent, `"${reference}" needed no consent`);
+  return consent;
 }
 
 export const failsWith = (code: ErrorCode, words: RegExp) => (error: CarrelError) => {

@@ -13,6 +13,7 @@ function context(config: PluginContext["config"]): PluginContext {
     jobId: "job_1",
     idempotencyKey: "key",
     config,
+    secrets: {},
     signal: new AbortController().signal,
     progress: () => {},
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },

@@ -41,6 +41,7 @@ const context: PluginContext = {
   jobId: "export_1",
   idempotencyKey: "key",
   config: {},
+  secrets: {},
   signal: new AbortController().signal,
   progress: () => {},
   log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },

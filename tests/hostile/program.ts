@@ -35,6 +35,8 @@ export interface Program {
   readonly grants?: (world: World) => Partial<Grants>;
   readonly limits?: Partial<Limits>;
   readonly expect: Expectation;
+  /** What stops it first, where that is not plain from `expect`. */
+  readonly barrier?: string;
   /** Left out where there is no IPv6. */
   readonly ipv6?: true;
 }

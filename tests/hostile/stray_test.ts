@@ -26,8 +26,15 @@ async function children(pid: number): Promise<number[]> {
   return found;
 }
 
-async function stopped(pid: number): Promise<void> {
-  while (!/^State:\s+T/m.test(await Deno.readTextFile(`/proc/${pid}/status`))) {
+/** All below a process. */
+async function below(pid: number): Promise<number[]> {
+  const found = await children(pid);
+  return [...found, ...(await Promise.all(found.map(below))).flat()];
+}
+
+async function stopped(pids: readonly number[]): Promise<void> {
+  const states = () => pids.map((pid) => Deno.readTextFileSync(`/proc/${pid}/status`));
+  while (!states().some((state) => /^State:\s+T/m.test(state))) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -50,9 +57,10 @@ for (const method of ["loop", "stop"]) {
         const lines = host.stdout.getReader();
         const runner = Number(new TextDecoder().decode((await lines.read()).value));
         // The runner and the watchdog.
-        const pids = await children(host.pid);
-        ok(pids.includes(runner) && pids.length === 2, `${pids}`);
-        if (method === "stop") await stopped(runner);
+        const own = await children(host.pid);
+        ok(own.includes(runner) && own.length === 2, `${own}`);
+        const pids = await below(host.pid);
+        if (method === "stop") await stopped([runner, ...await below(runner)]);
         host.kill("SIGKILL");
         await host.status;
         await lines.cancel();

@@ -46,6 +46,7 @@ export async function installRogue(
   folder: string,
 ): Promise<{ readonly permissions: number; remove(): Promise<void> }> {
   const { consent } = await client.installPlugin(folder);
+  if (consent === null) throw new Error("the rogue plugin is installed already");
   await client.decide(consent.id, "grant", []);
   return {
     permissions: consent.permissions.length,

@@ -2,6 +2,7 @@
 import type { Builder } from "../args.ts";
 import { dataDir } from "../data_dir.ts";
 import { EXIT } from "../errors.ts";
+import type { Trial } from "../../../sandbox/try_barriers.ts";
 import { pairs } from "../format.ts";
 import { asCliError, type Session } from "../session.ts";
 
@@ -9,30 +10,68 @@ interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly text: string;
+  /** Of a barrier: what became of the try to break through it. */
+  readonly state?: Trial["state"];
 }
 
 export function addDoctor({ program, action }: Builder, version: string): void {
   program.command("doctor").description("look whether all is as it should be")
     .action(action(async (session) => {
-      const checks: Check[] = [
+      const program: Check[] = [
         { name: "carrel", ok: true, text: version },
         {
           name: "deno",
           ok: denoIsGood(Deno.version.deno),
           text: `${Deno.version.deno} on ${Deno.build.os} ${Deno.build.arch}`,
         },
-        ...(session.global.url === undefined ? await folderChecks(session) : []),
+      ];
+      const checks = [
+        ...program,
+        ...(session.global.url === undefined
+          ? [...await folderChecks(session), ...await barrierChecks()]
+          : []),
         ...(await mayConnect(session) ? await hostChecks(session) : []),
       ];
       session.answer({ ok: checks.every((check) => check.ok), checks });
       const { style, width } = session;
       const lines = pairs(
-        checks.map((check) => [`${check.ok ? "✓" : "✗"} ${check.name}`, check.text]),
+        checks.map((check) => [`${signOf(check)} ${check.name}`, textOf(check)]),
         { style, width },
       );
       for (const line of lines) session.print(line);
       return checks.every((check) => check.ok) ? EXIT.ok : EXIT.failed;
     }));
+}
+
+function signOf({ ok, state }: Check): string {
+  return state === "absent" ? "-" : ok ? "✓" : "✗";
+}
+
+function textOf({ state, text }: Check): string {
+  return state === undefined ? text : `${state}: ${text}`;
+}
+
+/** Breaks against each barrier that this machine has for plugins. One that is absent is none that failed. */
+async function barrierChecks(): Promise<Check[]> {
+  const [{ tryBarriers }, { denoPath, SANDBOX_DIR }] = await Promise.all([
+    import("../../../sandbox/try_barriers.ts"),
+    import("../../assets.ts"),
+  ]);
+  const folder = await Deno.makeTempDir({ prefix: "carrel-doctor-" });
+  try {
+    const deno = await Deno.realPath(denoPath());
+    const trials = await Array.fromAsync(tryBarriers({ deno, assets: SANDBOX_DIR, folder }));
+    return trials.map(({ name, state, reason }) => ({
+      name,
+      ok: state !== "broken",
+      text: reason,
+      state,
+    }));
+  } catch (error) {
+    return [{ name: "barriers", ok: false, text: asCliError(error).message }];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
 
 /** Looking must not make a library where there is none. */

@@ -17,6 +17,8 @@ Deno.test("carrel doctor looks at the folder, the host and the stores", async ()
   const none = await carrel(["doctor", "--data", join(t.folder, "none")]);
   assert.equal(none.exit, EXIT.ok);
   assert.match(none.out, /not there yet/);
+  assert.match(none.out, /✓ watchdog: memory +works: [\s\S]*✓ deny-net +works: /);
+  assert.match(none.out, /[✓-] bwrap: files +(works|absent): [\s\S]*cgroup +(works|absent): /);
   const failing = await carrel(["doctor", "--json", "--data", t.folder], {
     startHost: () => Promise.reject(new Error("no disk")),
   });

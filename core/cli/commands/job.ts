@@ -90,7 +90,15 @@ export function addJob({ program, action }: Builder): void {
         try {
           return await followJob(client, id, bar, {
             signal: session.signal,
-            onEvent: (event) => session.event(event),
+            onEvent(event) {
+              session.event(event);
+              // A bar has no room for the question and how to answer it; without a terminal it is a line already.
+              if (
+                event.status === "waiting" && event.message !== null && session.io.terminal.err
+              ) {
+                board.line(`${session.style.yellow("?")} ${clean(event.message)}`);
+              }
+            },
           });
         } catch (error) {
           if (session.signal.aborted) bar.end("left");

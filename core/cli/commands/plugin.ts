@@ -1,26 +1,19 @@
 /** `carrel plugin`: what is installed, and what it may do. */
-import { resolve } from "node:path";
 import { Option } from "commander";
 import { PLUGIN_KINDS } from "../../../sdk/types.ts";
-import { type Builder, gather } from "../args.ts";
-import { type Allowed, decideConsent, flagOf, permissionLines } from "../consent.ts";
-import { CliError, EXIT, interruptedError } from "../errors.ts";
-import { bytes, count, pairs, table } from "../format.ts";
+import type { Builder } from "../args.ts";
+import { askYesNo } from "../ask.ts";
+import { permissionLines } from "../consent.ts";
+import { EXIT } from "../errors.ts";
+import { bytes, pairs, table } from "../format.ts";
 import type { Session } from "../session.ts";
 import { clean } from "../width.ts";
-import type { ConsentJson, PluginJson } from "../wire.ts";
+import type { PluginJson } from "../wire.ts";
+import { addPluginAudit } from "./plugin_audit.ts";
+import { addPluginConsent } from "./plugin_consent.ts";
 
-interface InstallOptions {
-  readonly yes?: boolean;
-  readonly allowNet?: string[];
-  readonly allowRead?: string[];
-  readonly allowWrite?: string[];
-  readonly allowEnv?: string[];
-  readonly allowService?: string[];
-  readonly allowCall?: string[];
-}
-
-export function addPlugin({ program, action }: Builder): void {
+export function addPlugin(builder: Builder): void {
+  const { program, action } = builder;
   const plugin = program.command("plugin").description("list, install, inspect and switch plugins");
 
   plugin.command("list").description("list plugins")
@@ -62,59 +55,7 @@ export function addPlugin({ program, action }: Builder): void {
       info(session, item);
     }));
 
-  plugin.command("install").description(
-    "install a plugin folder, after asking about its permissions",
-  )
-    .argument("<folder>", "a folder with carrel.yaml, on the machine of the server")
-    .option("--yes", "do not ask: install it with just what the flags below name")
-    .option("--allow-net <host:port>", "grant it this host", gather)
-    .option("--allow-read <path>", "grant it reading this path", gather)
-    .option("--allow-write <path>", "grant it writing this path", gather)
-    .option("--allow-env <name>", "grant it this environment variable", gather)
-    .option("--allow-service <name>", "grant it this service of the host", gather)
-    .option("--allow-call <capability>", "grant it this capability of other plugins", gather)
-    .action(action(async (session, options: InstallOptions, folder: string) => {
-      const { client } = await session.connect();
-      const remote = session.global.url !== undefined;
-      const url = /^[a-z]+:/i.test(folder) || remote ? folder : resolve(session.io.cwd, folder);
-      const { consent } = await client.installPlugin(url);
-      const grants = await decide(session, consent, options).catch(async (error) => {
-        await client.decide(consent.id, "deny").catch(() => {});
-        if (!session.signal.aborted) throw error;
-        throw interruptedError(`Interrupted: ${consent.plugin} is not installed.`);
-      });
-      if (grants === undefined) {
-        await client.decide(consent.id, "deny");
-        throw new CliError("denied", `${consent.plugin} is not installed.`, {
-          exit: EXIT.consent,
-          hint: "Nothing of it ran.",
-        });
-      }
-      await client.decide(consent.id, "grant", grants);
-      const denied = consent.permissions.filter((one) => !grants.includes(one.key));
-      session.answer({
-        plugin: consent.plugin,
-        version: consent.version,
-        digest: consent.digest,
-        granted: grants,
-        denied: denied.map((one) => one.key),
-      });
-      session.print(
-        `${session.style.green("✓")} ${clean(consent.plugin)} ${
-          clean(consent.version)
-        } is installed, with ${
-          consent.permissions.length === 0
-            ? "no permission"
-            : `${grants.length} of ${count(consent.permissions.length, "permission")}`
-        }.`,
-      );
-      if (denied.length > 0) {
-        session.note(`Not granted: ${denied.map(flagOf).join(" ")}`);
-        session.note(
-          `To grant it later, install it again; carrel plugin info ${consent.plugin} shows what it may do.`,
-        );
-      }
-    }));
+  addPluginConsent(plugin, builder);
 
   for (const enabled of [true, false]) {
     plugin.command(enabled ? "enable" : "disable")
@@ -128,13 +69,58 @@ export function addPlugin({ program, action }: Builder): void {
       }));
   }
 
-  plugin.command("uninstall").description("remove a plugin").argument("<id>")
+  plugin.command("rollback").description("put the version that was live before live again")
+    .argument("<id>")
+    .option("--to <version>", "this one of the versions on disk")
+    .action(action(async (session, options: { to?: string }, id: string) => {
+      const { client } = await session.connect();
+      const item = await client.rollbackPlugin(id, options.to);
+      session.answer(item);
+      session.print(`${clean(id)} is back at ${clean(item.version)}.`);
+    }));
+
+  plugin.command("versions").description("show the versions of a plugin that are on disk")
+    .argument("<id>")
     .action(action(async (session, _options, id: string) => {
       const { client } = await session.connect();
-      await client.uninstallPlugin(id);
-      session.answer({ uninstalled: id });
-      session.print(`${id} is uninstalled.`);
+      const list = await client.pluginVersions(id);
+      session.answer(list);
+      const { width, style } = session;
+      const rows = list.items.map((item) => [
+        item.live ? "●" : "○",
+        item.version,
+        item.state.replace("_", " "),
+        item.verified ? "verified" : "unverified",
+        item.error ?? item.resolved,
+      ]);
+      const columns = [
+        { title: "" },
+        { title: "version" },
+        { title: "state" },
+        { title: "signature", paint: style.dim },
+        { title: "from", flexible: true },
+      ];
+      for (const line of table(columns, rows, { width, style })) session.print(line);
     }));
+
+  plugin.command("uninstall").description("remove a plugin").argument("<id>")
+    .option("--delete-data", "remove the data that it keeps, too")
+    .option("--keep-data", "keep it, in case that the same plugin comes back")
+    .action(
+      action(async (
+        session,
+        options: { deleteData?: boolean; keepData?: boolean },
+        id: string,
+      ) => {
+        const { client } = await session.connect();
+        const item = await client.plugin(id);
+        const deleteData = options.deleteData ??
+          (options.keepData ? false : await askForData(session, item));
+        await client.uninstallPlugin(id, deleteData);
+        session.answer({ uninstalled: id, data: deleteData ? "deleted" : "kept" });
+        session.print(`${clean(id)} is uninstalled.`);
+      }),
+    );
 
   plugin.command("health").description("start plugins and see whether they answer")
     .argument("[id...]", "these plugins (default: all that are switched on)")
@@ -155,23 +141,18 @@ export function addPlugin({ program, action }: Builder): void {
       session.answer({ plugins: answers });
       return answers.some((one) => one.status === "unhealthy") ? EXIT.failed : EXIT.ok;
     }));
+
+  addPluginAudit(plugin, builder);
 }
 
-function decide(
-  session: Session,
-  consent: ConsentJson,
-  options: InstallOptions,
-): Promise<readonly string[] | undefined> {
-  const allowed: Allowed = {
-    net: options.allowNet ?? [],
-    read: options.allowRead ?? [],
-    write: options.allowWrite ?? [],
-    env: options.allowEnv ?? [],
-    services: options.allowService ?? [],
-    calls: options.allowCall ?? [],
-  };
-  const { io, style, width, signal } = session;
-  return decideConsent(consent, { io, style, width, allowed, yes: options.yes ?? false, signal });
+/** Only a plugin that may write keeps data; with nobody to ask, it is kept. */
+async function askForData(session: Session, item: PluginJson): Promise<boolean> {
+  const keeps = item.permissions.some((one) =>
+    one.permission === "write" && one.value.startsWith("${data}")
+  );
+  if (!keeps || !session.io.terminal.in) return false;
+  const question = `Delete the data that ${clean(item.id)} keeps, too?`;
+  return await askYesNo(session.io, question, session.signal) ?? false;
 }
 
 function permissionSummary(item: PluginJson): string {
@@ -188,6 +169,18 @@ function takes(item: PluginJson): string {
   return [...item.formats, ...item.media_types, ...item.match].join(" ");
 }
 
+const STATES: Readonly<Record<PluginJson["state"], string>> = {
+  enabled: "switched on",
+  disabled: "switched off",
+  quarantined: "set aside, for it crashed again and again",
+};
+
+function signature(item: PluginJson): string {
+  if (item.builtin) return "built in";
+  if (item.verified) return "verified: by a key that you trust";
+  return item.signed_by === null ? "no" : `unverified: by an unknown key, ${item.signed_by}`;
+}
+
 function info(session: Session, item: PluginJson): void {
   const { width, style } = session;
   session.print(`${style.bold(clean(item.name))}  ${style.dim(clean(item.description))}`);
@@ -202,7 +195,12 @@ function info(session: Session, item: PluginJson): void {
     ["id", `${item.id} ${item.version}`],
     ["kind", item.kind],
     ["origin", item.origin],
-    ["state", `${item.enabled ? "switched on" : "switched off"}, ${item.trust}`],
+    ["state", `${STATES[item.state]}, ${item.trust}`],
+    ["signed", signature(item)],
+    ...(item.auto_update
+      ? [["updates", "by themselves, if they ask for nothing more"] as const]
+      : []),
+    ...(item.error === null ? [] : [["trouble", item.error] as const]),
     ["code", item.digest || "bundled at its first use"],
     ["takes", takes(item) || "–"],
     ["limits", limits.join(", ")],

@@ -4,7 +4,7 @@ import { EXIT } from "../errors.ts";
 import { carrel, setup } from "../testing/carrel.ts";
 import { TOKEN } from "../testing/host.ts";
 import { testIo } from "../testing/io.ts";
-import { PLUGIN } from "../testing/samples.ts";
+import { CONSENT, PLUGIN } from "../testing/samples.ts";
 
 Deno.test("carrel plugin install asks on a terminal, and grants what was allowed", async () => {
   await using t = await setup();
@@ -69,6 +69,149 @@ Deno.test("carrel plugin lists, shows, switches, checks and uninstalls", async (
   assert.match(ill.out, /unhealthy  import\.ill  no answer/);
 });
 
+Deno.test("carrel plugin update fetches from where it came, shows the difference and keeps what was decided", async () => {
+  await using t = await setup();
+  const [net, home] = CONSENT.permissions;
+  t.host.consent = {
+    ...CONSENT,
+    kind: "update",
+    version: "2.0.0",
+    before: { version: "1.0.0", origin: CONSENT.origin },
+    permissions: [{ ...net!, granted: true }, home!],
+    difference: {
+      added: [home!.key],
+      removed: ["net:old.example:443"],
+      same: [net!.key],
+      limits: { memory_mb: { from: 512, to: 1024 } },
+    },
+  };
+  const update = await t.carrel(["plugin", "update", "import.sample"], {
+    terminal: true,
+    answers: ["n", "y"],
+    env: { CARREL_TOKEN: TOKEN, NO_COLOR: "1" },
+  });
+  assert.equal(update.exit, EXIT.ok);
+  assert.equal(
+    (t.host.last("POST", "/api/plugins/install")!.body as { url: string }).url,
+    "https://plugins.example/sample/carrel.yaml",
+  );
+  assert.match(update.err, /1\.0\.0 → 2\.0\.0/);
+  assert.match(
+    update.err,
+    /\+ Read the environment variable HOME\n  - net:old\.example:443\n  ~ memory_mb: 512 → 1024/,
+  );
+  assert.match(update.err, /granted, as before/);
+  assert.deepEqual(t.host.last("POST", /consents/)!.body, {
+    decision: "grant",
+    grants: ["net:arxiv.org:443"],
+  });
+  const nobody = await t.carrel(["plugin", "update", "import.sample"]);
+  assert.equal(nobody.exit, EXIT.consent);
+  assert.match(nobody.err, /The version before stays/);
+  const other = await t.carrel(["plugin", "update", "import.other"]);
+  assert.match(other.err, /that is another plugin, import\.sample/);
+});
+
+Deno.test("carrel plugin consent lists what waits, decides it for a time, and refuses it", async () => {
+  await using t = await setup();
+  assert.match((await t.carrel(["plugin", "consent"])).out, /Nothing waits/);
+  t.host.waiting = [CONSENT];
+  assert.match((await t.carrel(["plugin", "consent"])).out, /consent_1 +import\.sample +install/);
+  const yes = ["--yes", "--allow-env=HOME"];
+  for (
+    const [time, holds] of [
+      ["once", { duration: "once" }],
+      ["job", { duration: "job" }],
+      ["2099-01-02", { duration: "until", until: "2099-01-02T00:00:00.000Z" }],
+    ] as const
+  ) {
+    await t.carrel(["plugin", "consent", "import.sample", ...yes, "--for", time]);
+    assert.deepEqual(t.host.last("POST", /consents/)!.body, {
+      decision: "grant",
+      grants: ["env:HOME"],
+      ...holds,
+    });
+  }
+  const soon = await t.carrel(["plugin", "consent", "import.sample", ...yes, "--for", "soon"]);
+  assert.equal(soon.exit, EXIT.usage);
+  await t.carrel(["plugin", "consent", "consent_1", "--deny"]);
+  assert.deepEqual(t.host.last("POST", /consents/)!.body, { decision: "deny", grants: [] });
+  assert.match((await t.carrel(["plugin", "consent", "import.other"])).out, /Nothing waits/);
+});
+
+Deno.test("carrel plugin config shows, sets and unsets, and asks where a setting leads elsewhere", async () => {
+  await using t = await setup();
+  assert.match((await t.carrel(["plugin", "config", "import.sample"])).out, /depth = 3/);
+  const set = ["plugin", "config", "import.sample", "key=${MODEL_KEY}", "size=5"];
+  await t.carrel([...set, "--unset", "depth", "--limit", "memory_mb=1024", "--auto-update", "on"]);
+  assert.deepEqual(t.host.last("PUT", /config/)!.body, {
+    config: { key: "${MODEL_KEY}", size: 5 },
+    limits: { memory_mb: 1024 },
+    auto_update: true,
+  });
+  const [net] = CONSENT.permissions;
+  const place = { host: "127.0.0.1", port: 11434, addresses: ["127.0.0.1"] };
+  t.host.configConsent = {
+    ...CONSENT,
+    kind: "setting",
+    permissions: [{ ...net!, key: "net:${config.base}", value: "${config.base}", place }],
+  };
+  const nobody = await t.carrel([...set]);
+  assert.equal(nobody.exit, EXIT.consent);
+  assert.match(nobody.err, /Nothing is granted/);
+  assert.equal(t.host.last("POST", /consents/), undefined, "it goes on waiting");
+  await t.carrel([...set, "--yes", "--allow-net=127.0.0.1:11434"]);
+  assert.deepEqual((t.host.last("POST", /consents/)!.body as { grants: string[] }).grants, [
+    "net:${config.base}",
+  ]);
+});
+
+Deno.test("carrel plugin rolls back, tightens, audits and shows what is available", async () => {
+  await using t = await setup();
+  assert.match((await t.carrel(["plugin", "rollback", "import.sample"])).out, /back at 0\.9\.0/);
+  assert.match(
+    (await t.carrel(["plugin", "versions", "import.sample"])).out,
+    /● +1\.0\.0 +enabled/,
+  );
+  const tighten = await t.carrel(["plugin", "tighten", "import.sample", "--dry-run"]);
+  assert.match(tighten.out, /would be denied:\n  net:arxiv\.org:443/);
+  const audit = await t.carrel(["plugin", "audit", "import.sample"]);
+  assert.match(audit.out, /plugin\.installed[\s\S]*env:HOME +granted +never used/);
+  assert.match((await t.carrel(["plugin", "audit", "--verify"])).out, /7 rows, none changed/);
+  t.host.verification = {
+    ok: false,
+    rows: 7,
+    problems: [{ seq: 3, code: "changed", what: "row 3 was changed" }],
+    problem_count: 1,
+    unvouched: 0,
+  };
+  const broken = await t.carrel(["plugin", "audit", "--verify"]);
+  assert.equal(broken.exit, EXIT.failed);
+  assert.match(broken.out, /1 problem in 7 rows:\n  row 3: row 3 was changed/);
+  const available = await t.carrel(["plugin", "available"]);
+  assert.match(available.out, /import\.more +1\.2\.0 +unverified +Imports more/);
+  assert.match(available.err, /the network is away/);
+});
+
+Deno.test("carrel plugin uninstall asks about the data that a plugin keeps", async () => {
+  await using t = await setup();
+  const [net] = CONSENT.permissions;
+  t.host.plugins.push({
+    ...PLUGIN,
+    id: "import.keeper",
+    permissions: [{ ...net!, permission: "write", value: "${data}", key: "write:${data}" }],
+  });
+  const uninstall = async (...args: string[]) => {
+    const answers = ["y"];
+    await t.carrel(["plugin", "uninstall", ...args], { terminal: true, answers });
+    return t.host.last("DELETE", /plugins/)!.query["delete_data"];
+  };
+  assert.equal(await uninstall("import.keeper"), "true");
+  assert.equal(await uninstall("import.keeper", "--keep-data"), undefined);
+  assert.equal(await uninstall("import.sample"), undefined);
+  assert.equal(await uninstall("import.sample", "--delete-data"), "true");
+});
+
 Deno.test("carrel plugin install ends at once when it is interrupted at a question, and installs nothing", async () => {
   await using t = await setup();
   const io = testIo({ terminal: true, env: { CARREL_TOKEN: TOKEN, NO_COLOR: "1" } });
@@ -83,5 +226,5 @@ Deno.test("carrel plugin install ends at once when it is interrupted at a questi
 Deno.test("carrel plugin install says how to grant later what was not granted now", async () => {
   await using t = await setup();
   const { err } = await t.carrel(["plugin", "install", "x", "--yes", "--allow-env=HOME"]);
-  assert.match(err, /later, install it again; carrel plugin info import\.sample shows/);
+  assert.match(err, /To grant it later: carrel plugin consent import\.sample/);
 });

@@ -1,5 +1,12 @@
 /** A small server that speaks the API, with made-up contents and jobs whose story is told beforehand. */
-import type { ConsentJson, ContentJson, JobEventJson, JobJson, PluginJson } from "../wire.ts";
+import type {
+  ConsentJson,
+  ContentJson,
+  JobEventJson,
+  JobJson,
+  PluginJson,
+  VerificationJson,
+} from "../wire.ts";
 import { ARTIFACT, CONSENT, contentJson, GENEALOGY, jobJson, PLUGIN, TIME } from "./samples.ts";
 
 export const TOKEN = "carrel_test";
@@ -26,6 +33,11 @@ export interface FakeHost extends AsyncDisposable {
   readonly contents: ContentJson[];
   readonly plugins: PluginJson[];
   consent: ConsentJson;
+  /** What waits for consent. */
+  waiting: ConsentJson[];
+  /** What a change of settings asks. */
+  configConsent: ConsentJson | null;
+  verification: VerificationJson;
 }
 
 export interface Story {
@@ -225,6 +237,28 @@ export function fakeHost(): FakeHost {
       case "GET plugins":
         return page(host.plugins);
       case "GET plugins/:id":
+        if (id === "consents") return Response.json({ items: host.waiting });
+        if (id === "available") {
+          return Response.json({
+            items: [{
+              id: "import.more",
+              kind: "import",
+              name: "More",
+              description: "Imports more.",
+              author: null,
+              repository: null,
+              verified: false,
+              compatible: true,
+              latest: "1.2.0",
+              installed: null,
+              versions: [],
+            }],
+            registry: "https://registry.example/list.yaml",
+            fetched: TIME,
+            stale: true,
+            problem: "the network is away",
+          });
+        }
         return Response.json(host.plugins.find((one) => one.id === id) ?? PLUGIN);
       case "GET plugins/:id/health":
         return Response.json(
@@ -233,7 +267,54 @@ export function fakeHost(): FakeHost {
             : { status: "healthy", message: null },
         );
       case "POST plugins/:id":
-        return Response.json({ consent: host.consent }, { status: 202 });
+        return Response.json(
+          { job: null, consent: host.consent, plugin: null, unchanged: false },
+          { status: 202 },
+        );
+      case "GET plugins/:id/versions":
+        return Response.json({
+          items: [{
+            version: "1.0.0",
+            digest: "00",
+            state: "enabled",
+            live: true,
+            origin: PLUGIN.origin,
+            reference: "https://plugins.example/sample/carrel.yaml",
+            resolved: "https://plugins.example/sample/carrel.yaml",
+            signed_by: null,
+            verified: false,
+            error: null,
+            created: TIME,
+            last_live: TIME,
+          }],
+        });
+      case "POST plugins/:id/rollback":
+        return Response.json({ ...PLUGIN, version: "0.9.0" });
+      case "PUT plugins/:id/config":
+        return Response.json({ plugin: PLUGIN, consent: host.configConsent });
+      case "POST plugins/:id/tighten":
+        return Response.json({ plugin: PLUGIN, dropped: ["net:arxiv.org:443"] });
+      case "POST plugins/:id/consent":
+        return Response.json({ consent: null }, { status: 202 });
+      case "GET plugins/:id/audit":
+      case "GET audit":
+        return Response.json({
+          items: [{
+            host: "local",
+            seq: 1,
+            time: TIME,
+            event: "plugin.installed",
+            plugin: PLUGIN.id,
+            digest: null,
+            actor: "user_1",
+            job: null,
+            details: { version: "1.0.0" },
+          }],
+          cursor: null,
+          observed: [{ key: "env:HOME", granted: true, count: 0, first: null, last: null }],
+        });
+      case "GET audit/:id":
+        return Response.json(host.verification);
       case `POST plugins/:id/${host.consent.id}`:
         return Response.json({ plugin: PLUGIN });
       case "POST plugins/:id/enable":
@@ -302,6 +383,9 @@ export function fakeHost(): FakeHost {
     contents: [],
     plugins: [PLUGIN],
     consent: CONSENT,
+    waiting: [],
+    configConsent: null,
+    verification: { ok: true, rows: 7, problems: [], problem_count: 0, unvouched: 0 },
     async [Symbol.asyncDispose]() {
       closing.abort();
       await server.shutdown();

@@ -92,6 +92,8 @@ export const GENEALOGY: GenealogyJson = {
   truncated: false,
 };
 
+const UNDECIDED = { denied: false, duration: null, until: null, place: null };
+
 export const CONSENT: ConsentJson = {
   id: "consent_1",
   plugin: "import.sample",
@@ -109,6 +111,7 @@ export const CONSENT: ConsentJson = {
       risk: "medium",
       reason: "the paper and its metadata",
       granted: false,
+      ...UNDECIDED,
     },
     {
       key: "env:HOME",
@@ -118,9 +121,19 @@ export const CONSENT: ConsentJson = {
       risk: "low",
       reason: null,
       granted: false,
+      ...UNDECIDED,
     },
   ],
   warnings: ["It reads your environment and can send to arxiv.org."],
+  kind: "install",
+  signed_by: null,
+  verified: false,
+  limits: { memory_mb: 512 },
+  before: null,
+  difference: null,
+  job: null,
+  asked_by: "user_1",
+  created: TIME,
 };
 
 export const PLUGIN: PluginJson = {
@@ -140,4 +153,10 @@ export const PLUGIN: PluginJson = {
   permissions: CONSENT.permissions.map((one, i) => ({ ...one, granted: i === 0 })),
   limits: { memory_mb: 512, wall_s: 300, concurrency: 2 },
   config: { depth: 3 },
+  state: "enabled",
+  signed_by: null,
+  verified: false,
+  auto_update: false,
+  error: null,
+  last_health: null,
 };

@@ -1,22 +1,20 @@
-/** Plugins: list, look into, install, consent, enable, disable, uninstall. */
-import { isAbsolute } from "node:path";
-import { fileURLToPath } from "node:url";
+/** Plugins: list and look into. What changes them stands in `plugin_changes.ts` and `plugin_install.ts`. */
 import { z } from "@hono/zod-openapi";
 import { type Health, PLUGIN_KINDS } from "../../../sdk/types.ts";
-import { CarrelError } from "../../errors.ts";
 import type { Plugin } from "../../plugins/plugins.ts";
 import type { Api } from "../api.ts";
-import { consentJson, healthJson, pluginJson } from "../json.ts";
+import { availableJson, healthJson, pluginJson, versionJson } from "../plugin_json.ts";
 import { toCarrelError } from "../problem.ts";
 import {
-  consentSchema,
-  decisionSchema,
+  availableSchema,
   healthSchema,
-  installRequestSchema,
   type PluginJson,
   pluginSchema,
-} from "../schemas.ts";
+  pluginVersionSchema,
+} from "../plugin_schemas.ts";
 import { flag, idParam, json } from "./common.ts";
+import { addPluginChangeRoutes } from "./plugin_changes.ts";
+import { addInstallRoutes } from "./plugin_install.ts";
 
 const listSchema = z.object({ items: z.array(pluginSchema) });
 const anySchema = z.record(z.string(), z.unknown());
@@ -28,9 +26,11 @@ type CheckHealth = (id: string) => Promise<Health>;
 
 export function addPluginRoutes(api: Api): void {
   const health = shared((id) => api.host.pluginHealth(id));
-  addReadRoutes(api, health);
+  // The words go before the ids.
+  addListRoutes(api, health);
   addInstallRoutes(api);
-  addPluginRoutesById(api, health);
+  addReadRoutes(api, health);
+  addPluginChangeRoutes(api);
 }
 
 /** One check a plugin at a time: whoever asks while it runs gets its answer, so that none pile up. */
@@ -46,8 +46,8 @@ function shared(check: CheckHealth): CheckHealth {
   };
 }
 
-function addReadRoutes(api: Api, checkHealth: CheckHealth): void {
-  const { plugins } = api.host;
+function addListRoutes(api: Api, checkHealth: CheckHealth): void {
+  const { plugins, available } = api.host;
   const enabledQuery = z.object({
     enabled: flag.optional(),
     include_health: flag.optional().openapi({ description: "Check each one now" }),
@@ -89,65 +89,29 @@ function addReadRoutes(api: Api, checkHealth: CheckHealth): void {
       return c.json({ items: await list({ kind, enabled }, include_health) }, 200);
     });
   }
-}
 
-function addInstallRoutes(api: Api): void {
-  const { plugins } = api.host;
-
-  api.route("admin", {
-    method: "post",
-    path: "/api/plugins/install",
-    tags: ["plugins"],
-    summary: "Install a plugin",
-    description: "Reads and bundles it; nothing of it runs before the consent is decided.",
-    request: { body: { required: true, content: json(installRequestSchema) } },
-    responses: {
-      202: {
-        description: "The consent that waits",
-        content: json(z.object({ job: z.null(), consent: consentSchema })),
-      },
-    },
-  }, async (c) => {
-    const consent = await plugins.install(folderOf(c.req.valid("json").url));
-    return c.json({ job: null, consent: consentJson(consent) }, 202);
-  });
-
-  api.route("admin", {
+  api.route("reader", {
     method: "get",
-    path: "/api/plugins/consents",
+    path: "/api/plugins/available",
     tags: ["plugins"],
-    summary: "List what waits for consent",
-    responses: {
-      200: { description: "Consents", content: json(z.object({ items: z.array(consentSchema) })) },
+    summary: "What the registry lists",
+    request: {
+      query: z.object({
+        refresh: flag.optional().openapi({ description: "Fetch the list anew" }),
+        kind: z.enum(PLUGIN_KINDS).optional(),
+      }),
     },
-  }, (c) => c.json({ items: plugins.consents().map(consentJson) }, 200));
-
-  api.route("admin", {
-    method: "post",
-    path: "/api/plugins/consents/{id}",
-    tags: ["plugins"],
-    summary: "Decide a consent",
-    description:
-      "`grant` enables the plugin with just the permissions in `grants`; `deny` drops it, and the answer's `plugin` is null.",
-    request: { params: idParam, body: { required: true, content: json(decisionSchema) } },
-    responses: {
-      200: {
-        description: "The plugin",
-        content: json(z.object({ plugin: pluginSchema.nullable() })),
-      },
-    },
+    responses: { 200: { description: "Plugins to install", content: json(availableSchema) } },
   }, async (c) => {
-    const { decision, grants } = c.req.valid("json");
-    const plugin = await plugins.decide(
-      c.req.valid("param").id,
-      decision === "grant" ? grants : undefined,
-    );
-    const shown = plugin === undefined ? null : pluginJson(plugin, plugins.permissions(plugin.id));
-    return c.json({ plugin: shown }, 200);
+    const { refresh, kind } = c.req.valid("query");
+    const found = await available.list({ refresh: refresh ?? false });
+    const of = found.plugins.filter((plugin) => kind === undefined || plugin.kind === kind);
+    const installed = new Map(plugins.list().map(({ id, version }) => [id, version]));
+    return c.json(availableJson({ ...found, plugins: of }, (id) => installed.get(id)), 200);
   });
 }
 
-function addPluginRoutesById(api: Api, checkHealth: CheckHealth): void {
+function addReadRoutes(api: Api, checkHealth: CheckHealth): void {
   const { plugins } = api.host;
   const shown = (plugin: Plugin) => pluginJson(plugin, plugins.permissions(plugin.id));
 
@@ -193,31 +157,19 @@ function addPluginRoutesById(api: Api, checkHealth: CheckHealth): void {
     return c.json(healthJson(await checkHealth(id)), 200);
   });
 
-  for (const enabled of [true, false]) {
-    const action = enabled ? "enable" : "disable";
-    api.route("admin", {
-      method: "post",
-      path: `/api/plugins/{id}/${action}`,
-      tags: ["plugins"],
-      summary: `${enabled ? "Enable" : "Disable"} a plugin`,
-      request: { params: idParam },
-      responses: { 200: { description: "The plugin", content: json(pluginSchema) } },
-    }, async (c) => {
-      return c.json(shown(await plugins.setEnabled(c.req.valid("param").id, enabled)), 200);
-    });
-  }
-
-  api.route("admin", {
-    method: "delete",
-    path: "/api/plugins/{id}",
+  api.route("reader", {
+    method: "get",
+    path: "/api/plugins/{id}/versions",
     tags: ["plugins"],
-    summary: "Uninstall a plugin",
+    summary: "The versions on disk, and those that wait for consent",
     request: { params: idParam },
-    responses: { 204: { description: "Gone" } },
-  }, async (c) => {
-    await plugins.uninstall(c.req.valid("param").id);
-    return c.body(null, 204);
-  });
+    responses: {
+      200: {
+        description: "Versions; none of a built-in plugin",
+        content: json(z.object({ items: z.array(pluginVersionSchema) })),
+      },
+    },
+  }, (c) => c.json({ items: plugins.versions(c.req.valid("param").id).map(versionJson) }, 200));
 }
 
 /** The health of each enabled plugin; a check that fails is an answer too. */
@@ -238,19 +190,4 @@ async function checkAll(
   }
   await Promise.all(Array.from({ length: CHECKS_AT_ONCE }, worker));
   return checks;
-}
-
-/** The folder that an install request names: an absolute path or a `file:` URL on the host's machine. */
-function folderOf(url: string): string {
-  if (isAbsolute(url)) return url;
-  try {
-    if (url.startsWith("file:")) return fileURLToPath(url);
-  } catch {
-    // Falls through to the same sentence.
-  }
-  throw new CarrelError(
-    "invalid_url",
-    `Cannot install "${url}": it is neither an absolute path nor a file: URL.`,
-    { details: { field: "url" } },
-  );
 }

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
-import { consentSchema, pluginSchema } from "../schemas.ts";
-import { type TestApp, testApp } from "../testing/memory_host.ts";
+import {
+  availableSchema,
+  consentSchema,
+  pluginSchema,
+  pluginVersionSchema,
+  verificationSchema,
+} from "../schemas.ts";
+import { type TestApp, testApp, type TestInit } from "../testing/memory_host.ts";
 import { problemOf } from "../testing/problem.ts";
 
 async function listOf(app: TestApp, path: string) {
@@ -97,7 +103,7 @@ Deno.test("POST install shows a consent, and the decision enables the plugin or 
     assert.equal(response.status, 200);
     return (await response.json()).plugin;
   };
-  assert.equal((await install()).origin, "/srv/my plugin");
+  assert.equal((await install()).origin, "file:///srv/my%20plugin");
   const waiting = await app.request("admin", "GET", "/api/plugins/consents");
   assert.equal((await waiting.json()).items.length, 1);
   assert.equal(await decide({ decision: "deny" }), null);
@@ -110,16 +116,120 @@ Deno.test("POST install shows a consent, and the decision enables the plugin or 
   });
 });
 
-Deno.test("POST install takes absolute paths and file: URLs only", async () => {
+Deno.test("POST install says where nothing had to be asked", async () => {
   await using app = await testApp();
-  const install = (url: string) =>
-    app.request("admin", "POST", "/api/plugins/install", { json: { url } });
-  assert.equal((await install("/srv/plugin")).status, 202);
+  const response = await app.request("admin", "POST", "/api/plugins/install", {
+    json: { url: "import.text" },
+  });
+  const { job, consent, plugin, unchanged } = await response.json();
+  assert.deepEqual([response.status, job, consent, unchanged], [202, null, null, true]);
+  assert.equal(pluginSchema.parse(plugin).id, "import.text");
+});
+
+Deno.test("GET a consent shows it while it waits", async () => {
+  await using app = await testApp();
+  const path = "/api/plugins/consents/consent_1";
+  assert.equal((await app.request("admin", "GET", path)).status, 404);
+  await app.request("admin", "POST", "/api/plugins/install", { json: { url: "/srv/new" } });
+  const consent = await (await app.request("admin", "GET", path)).json();
+  assert.equal(consentSchema.parse(consent).kind, "install");
+  assert.equal((await app.request("reader", "GET", path)).status, 403);
+});
+
+Deno.test("PUT config sets what is named and leaves the rest", async () => {
+  await using app = await testApp();
+  const put = async (json: unknown) => {
+    const response = await app.request("admin", "PUT", "/api/plugins/import.text/config", { json });
+    assert.equal(response.status, 200);
+    const { plugin, consent } = await response.json();
+    assert.equal(consent, null);
+    return pluginSchema.parse(plugin);
+  };
+  assert.deepEqual((await put({ config: { depth: 2 } })).config, { depth: 2 });
+  const plugin = await put({ limits: { wall_s: 5 }, auto_update: true });
+  assert.deepEqual([plugin.config, plugin.limits["wall_s"], plugin.auto_update], [
+    { depth: 2 },
+    5,
+    true,
+  ]);
+  const unknown = await app.request("admin", "PUT", "/api/plugins/import.text/config", {
+    json: { colour: "red" },
+  });
+  assert.equal((await problemOf(unknown)).code, "bad_request");
+});
+
+Deno.test("POST rollback, GET versions", async () => {
+  await using app = await testApp();
+  const rollback = async (init?: TestInit) => {
+    const path = "/api/plugins/import.text/rollback";
+    return (await (await app.request("admin", "POST", path, init)).json()).version;
+  };
+  assert.equal(await rollback(), "0.9.0");
+  assert.equal(await rollback({ json: { version: "0.8.0" } }), "0.8.0");
+  const versions = await app.request("reader", "GET", "/api/plugins/import.text/versions");
+  const [version] = (await versions.json()).items;
+  assert.equal(pluginVersionSchema.parse(version).version, "0.8.0");
+});
+
+Deno.test("GET audit shows what was observed, and POST tighten drops what was not", async () => {
+  await using app = await testApp();
+  const audit = await (await app.request("reader", "GET", "/api/plugins/import.text/audit")).json();
+  assert.deepEqual(audit.items.map(({ event }: { event: string }) => event), [
+    "permission.used",
+    "plugin.installed",
+  ]);
+  const tighten = async (query = "") => {
+    const path = `/api/plugins/import.text/tighten${query}`;
+    return await (await app.request("admin", "POST", path)).json();
+  };
+  assert.deepEqual((await tighten("?dry_run=true")).dropped, ["net:${source.site}"]);
+  assert.equal((await tighten()).plugin.permissions[0].granted, false);
+  assert.deepEqual((await tighten()).dropped, []);
+  const found = await (await app.request("admin", "GET", "/api/audit/verification")).json();
+  assert.equal(verificationSchema.parse(found).ok, true);
+  const rows = await (await app.request("admin", "GET", "/api/audit?event=plugin.installed"))
+    .json();
+  assert.equal(rows.items.length, 1);
+});
+
+Deno.test("GET available shows what the registry lists, and what of it is installed", async () => {
+  await using app = await testApp();
+  const get = async (query = "") =>
+    availableSchema.parse(
+      await (await app.request("reader", "GET", `/api/plugins/available${query}`)).json(),
+    );
+  const { items, stale } = await get();
+  assert.equal(stale, false);
+  assert.deepEqual(
+    items.map(({ id, latest, installed, compatible }) => [id, latest, installed, compatible]),
+    [
+      ["export.book", null, null, false],
+      ["import.text", "2.0.0", "1.0.0", true],
+    ],
+  );
+  assert.deepEqual((await get("?kind=import")).items.length, 1);
+  assert.equal((await get("?refresh=true")).fetched, "2030-01-02");
+});
+
+Deno.test("what changes a plugin takes an admin", async () => {
+  await using app = await testApp();
+  const one = "/api/plugins/import.text";
   for (
-    const url of ["plugin", "https://example.org/carrel.yaml", "file://elsewhere/x", "file:%zz"]
+    const [method, path, json] of [
+      ["POST", "/api/plugins/install", { url: "/srv/x" }],
+      ["GET", "/api/plugins/consents", undefined],
+      ["POST", "/api/plugins/consents/x", { decision: "deny" }],
+      ["POST", `${one}/enable`, undefined],
+      ["POST", `${one}/disable`, undefined],
+      ["POST", `${one}/rollback`, undefined],
+      ["POST", `${one}/tighten`, undefined],
+      ["PUT", `${one}/config`, { config: {} }],
+      ["DELETE", one, undefined],
+      ["GET", "/api/audit", undefined],
+    ] as const
   ) {
-    const problem = await problemOf(await install(url));
-    assert.deepEqual([problem.code, problem.details?.["field"]], ["invalid_url", "url"], url);
+    const init = json === undefined ? {} : { json };
+    assert.equal((await app.request("editor", method, path, init)).status, 403, path);
   }
 });
 

@@ -7,6 +7,8 @@ import type { Role } from "../../library/library.ts";
 import type { Provenance } from "../../provenance/provenance.ts";
 import type { Search } from "../../search/search.ts";
 import { openSqlite } from "../../stores/sqlite.ts";
+import type { AuditRow } from "../../audit/audit.ts";
+import { parseRegistry } from "../../plugins/available.ts";
 import { createHttpApp, type HttpOptions } from "../app.ts";
 import type { HttpEnv } from "../env.ts";
 import type { HttpHost } from "../host.ts";
@@ -61,7 +63,32 @@ export async function testApp(options: HttpOptions = {}): Promise<TestApp> {
       if (id === "import.broken") throw new CarrelError("timed_out", "Cannot check: too slow.");
       return { status: "healthy" };
     },
+    available: {
+      list: async ({ refresh = false } = {}) => ({
+        plugins: parseRegistry(
+          `plugins:
+  - {id: import.text, name: Text, description: Texts., versions: [{version: 2.0.0, reference: "npm:text@2.0.0"}]}
+  - {id: export.book, name: Book, description: Books., versions: [{version: 1.0.0, reference: "npm:book", carrel: ">=9"}]}
+`,
+          { registry: "https://registry.example/list.yaml", hostVersion: "0.1.0" },
+        ),
+        registry: "https://registry.example/list.yaml",
+        fetched: refresh ? "2030-01-02" : "2030-01-01",
+        stale: false,
+      }),
+    },
+    audit: memoryAudit,
     ready: async () => stores,
+    prompts: {
+      list: () => [],
+      get(id) {
+        throw new CarrelError(
+          "not_found",
+          `Cannot find the prompt "${id}": none of that id waits.`,
+        );
+      },
+      decide: () => Promise.resolve(),
+    },
     poolStats: () => ({ busy: 0, idle: 0, started: 0, ends: {} as never }),
   };
   const app = createHttpApp(host, {
@@ -91,6 +118,38 @@ export async function testApp(options: HttpOptions = {}): Promise<TestApp> {
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
+
+/** One plugin was installed, and then used what it was granted. */
+const memoryAudit: HttpHost["audit"] = {
+  async list({ plugin, event } = {}) {
+    const row = (seq: number, name: string, details: Record<string, unknown>): AuditRow => ({
+      host: "local",
+      seq,
+      time: `2030-01-0${seq}`,
+      event: name,
+      plugin: "import.text",
+      digest: undefined,
+      actor: "user_1",
+      job: undefined,
+      details,
+    });
+    const rows = [
+      row(2, "permission.used", {
+        permission: "net",
+        value: "example.org:443",
+        count: 3,
+        entries: ["${source.site}"],
+      }),
+      row(1, "plugin.installed", { version: "1.0.0" }),
+    ];
+    const items = rows.filter((one) =>
+      (plugin === undefined || plugin === one.plugin) &&
+      (event === undefined || event === one.event)
+    );
+    return { items, cursor: undefined };
+  },
+  verify: async () => ({ ok: true, rows: 2, problems: [], problemCount: 0, unvouched: 0 }),
+};
 
 const text = "The quick brown fox";
 

@@ -1,0 +1,137 @@
+/** `carrel plugin audit, tighten, available`: what plugins really did, and what there is to install. */
+import type { Command } from "commander";
+import type { Builder } from "../args.ts";
+import { EXIT } from "../errors.ts";
+import { count, table } from "../format.ts";
+import type { Outcome, Session } from "../session.ts";
+import { clean } from "../width.ts";
+import type { AuditRowJson, ObservedJson } from "../wire.ts";
+
+export function addPluginAudit(plugin: Command, { action }: Builder): void {
+  plugin.command("audit")
+    .description(
+      "show what was done with plugins and by them; or check that nothing of it was changed",
+    )
+    .argument("[id]", "of this plugin: what it used, too")
+    .option("--verify", "check the chain: rows that were changed, added or taken away are found")
+    .option("--event <name>", "only these, for example consent.granted")
+    .option("--limit <number>", "so many rows", "50")
+    .action(
+      action(async (
+        session,
+        options: { verify?: boolean; event?: string; limit: string },
+        id?: string,
+      ) => {
+        if (options.verify) return await verify(session);
+        const { client } = await session.connect();
+        const filter = { event: options.event, limit: Number(options.limit) };
+        const page = id === undefined
+          ? { ...(await client.audit(filter)), observed: [] }
+          : await client.pluginAudit(id, filter);
+        session.answer(page);
+        printRows(session, page.items);
+        if (page.observed.length > 0) printObserved(session, page.observed);
+      }),
+    );
+
+  plugin.command("tighten").description("deny what was granted to a plugin and never used")
+    .argument("<id>")
+    .option("--dry-run", "only say what that would be")
+    .action(action(async (session, options: { dryRun?: boolean }, id: string) => {
+      const { client } = await session.connect();
+      const { dropped } = await client.tightenPlugin(id, options.dryRun ?? false);
+      session.answer({ plugin: id, dropped, dry_run: options.dryRun ?? false });
+      if (dropped.length === 0) return session.print(`${clean(id)} used all that it was granted.`);
+      session.print(
+        options.dryRun ? "Never used, and would be denied:" : "Never used, and denied now:",
+      );
+      for (const key of dropped) session.print(`  ${clean(key)}`);
+    }));
+
+  plugin.command("available").description("show what the registry lists")
+    .option("--kind <kind>", "only of this kind, for example import")
+    .option("--refresh", "fetch the list anew")
+    .action(action(async (session, options: { kind?: string; refresh?: boolean }) => {
+      const { client } = await session.connect();
+      const list = await client.availablePlugins({ kind: options.kind, refresh: options.refresh });
+      session.answer(list);
+      if (list.items.length === 0) {
+        return session.print(`The registry ${clean(list.registry)} lists nothing.`);
+      }
+      const { width, style } = session;
+      const rows = list.items.map((item) => [
+        item.id,
+        item.latest ?? item.versions[0]?.version ?? "",
+        item.installed ?? "",
+        item.compatible ? item.verified ? "verified" : "unverified" : "needs another Carrel",
+        item.description,
+      ]);
+      const columns = [
+        { title: "id" },
+        { title: "latest" },
+        { title: "installed" },
+        { title: "" },
+        { title: "description", flexible: true, paint: style.dim },
+      ];
+      for (const line of table(columns, rows, { width, style })) session.print(line);
+      if (list.stale) {
+        session.note(style.yellow(`The list is of ${list.fetched}: ${clean(list.problem ?? "")}`));
+      }
+    }));
+}
+
+async function verify(session: Session): Promise<Outcome> {
+  const { client } = await session.connect();
+  const found = await client.verifyAudit();
+  session.answer(found);
+  const { style } = session;
+  if (found.ok) {
+    session.print(`${style.green("✓")} ${count(found.rows, "row")}, none changed, none missing.`);
+    return EXIT.ok;
+  }
+  session.print(
+    `${style.red("✗")} ${count(found.problem_count, "problem")} in ${count(found.rows, "row")}:`,
+  );
+  for (const { seq, what } of found.problems) {
+    session.print(`  ${seq === null ? "" : `row ${seq}: `}${clean(what)}`);
+  }
+  return EXIT.failed;
+}
+
+function printRows(session: Session, rows: readonly AuditRowJson[]): void {
+  const { width, style } = session;
+  const cells = rows.map((row) => [
+    row.time.slice(0, 19).replace("T", " "),
+    row.event,
+    row.plugin ?? "",
+    row.actor ?? "",
+    JSON.stringify(row.details),
+  ]);
+  const columns = [
+    { title: "time", paint: style.dim },
+    { title: "event" },
+    { title: "plugin" },
+    { title: "by" },
+    { title: "details", flexible: true, paint: style.dim },
+  ];
+  for (const line of table(columns, cells, { width, style })) session.print(line);
+}
+
+function printObserved(session: Session, observed: readonly ObservedJson[]): void {
+  const { width, style } = session;
+  session.print();
+  session.print("Observed against declared:");
+  const cells = observed.map((one) => [
+    one.key,
+    one.granted ? "granted" : "not granted",
+    one.count === 0 ? "never used" : `${one.count} ×`,
+    one.last?.slice(0, 19).replace("T", " ") ?? "",
+  ]);
+  const columns = [
+    { title: "permission", flexible: true },
+    { title: "" },
+    { title: "used" },
+    { title: "last", paint: style.dim },
+  ];
+  for (const line of table(columns, cells, { width, style })) session.print(line);
+}

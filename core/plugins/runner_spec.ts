@@ -1,0 +1,125 @@
+/** What a runner is started with: code, grants resolved for one job, settings, limits. */
+import { dirname, join } from "node:path";
+import type { RunnerSpec } from "../../sandbox/types.ts";
+import { denoPath, PROGRAM_DIR } from "../assets.ts";
+import { CarrelError } from "../errors.ts";
+import type { Network } from "../network/private.ts";
+import type { Secrets } from "../secrets.ts";
+import { checkConfig, splitSecrets } from "./config.ts";
+import { effective } from "./decisions.ts";
+import type { Entry } from "./entry.ts";
+import { resolveGrants } from "./grants.ts";
+import { findPlaces, type Places } from "./places.ts";
+import type { GrantRow } from "./store.ts";
+
+export interface SpecOptions {
+  readonly entry: Entry;
+  readonly bundle: { readonly digest: string; readonly path: string };
+  /** The URL that the job starts from, if it does from one. */
+  readonly source?: string | undefined;
+  readonly job?: string | undefined;
+  /** Whether grants for one start count. */
+  readonly start: boolean;
+  /** The plugin's own directory, `${data}`. Absolute, real. */
+  readonly ownData: string;
+  readonly nowMs: number;
+}
+
+export interface SpecContext {
+  readonly network: Network;
+  readonly secrets: Secrets;
+  /** The host's data folder. */
+  readonly dataDir: string;
+}
+
+export interface Spec {
+  readonly spec: RunnerSpec;
+  /** Grants that count for this start or this job only. */
+  readonly used: readonly GrantRow[];
+  /** Keys that were granted for another place than their setting leads to now. */
+  readonly moved: readonly string[];
+  readonly places: Places;
+}
+
+/** Throws `private_address`, `invalid_config`, `denied`. */
+export async function makeSpec(options: SpecOptions, context: SpecContext): Promise<Spec> {
+  const { entry, bundle, source, ownData } = options;
+  const { plugin } = entry;
+  const { network, secrets } = context;
+  checkConfig(plugin.manifest, plugin.config);
+  const isWeb = source !== undefined && /^https?:/i.test(source);
+  const [checked, places, dataDir] = await Promise.all([
+    isWeb ? network.checkSource(source) : undefined,
+    findPlaces(plugin.manifest, plugin.config, network),
+    Deno.realPath(context.dataDir),
+  ]);
+  const { granted, pinned, used, moved } = effective(plugin.manifest, entry.grants, {
+    nowMs: options.nowMs,
+    places,
+    job: options.job,
+    start: options.start,
+    builtin: plugin.builtin,
+  });
+  const [read, write] = await Promise.all([
+    withRealPaths(granted.read),
+    withRealPaths(granted.write),
+  ]);
+  const { plain, secrets: references } = splitSecrets(plugin.manifest, plugin.config);
+  const grants = resolveGrants({ ...granted, read, write }, {
+    dataDir: ownData,
+    config: plugin.config,
+    source: checked,
+    privateGrant: network.privateGrant,
+    pinned: (field) => pinned[`net:\${config.${field}}`],
+    protectedRead: [dataDir],
+    protectedWrite: [dataDir, PROGRAM_DIR, dirname(denoPath())],
+  });
+  if ([...grants.read, ...grants.write].some((path) => path.startsWith(ownData))) {
+    await Deno.mkdir(ownData, { recursive: true, mode: 0o700 });
+  }
+  const spec: RunnerSpec = {
+    plugin: plugin.id,
+    version: plugin.version,
+    digest: bundle.digest,
+    bundle: bundle.path,
+    grants,
+    config: plain,
+    trust: plugin.trust,
+    limits: plugin.limits,
+    secrets: secrets.source(plugin.id, references),
+  };
+  return { spec, used, moved, places };
+}
+
+/** The plugin's own directory. */
+export async function ownDataOf(dataDir: string, id: string): Promise<string> {
+  return join(await Deno.realPath(dataDir), "plugins", id, "data");
+}
+
+/** Throws unless the plugin may be started. */
+export function checkStartable({ plugin }: Entry): void {
+  if (plugin.state === "quarantined") {
+    throw new CarrelError(
+      "quarantined",
+      `Cannot start the plugin "${plugin.id}": it was set aside. ${
+        plugin.error ?? ""
+      } Enable it to try again.`,
+    );
+  }
+  if (!plugin.enabled) {
+    throw new CarrelError("conflict", `Cannot start the plugin "${plugin.id}": it is disabled.`);
+  }
+}
+
+/**
+ * The granted paths and, where one is or lies behind a symbolic link, also where it leads: the grant is
+ * about that place, and what is refused there must not be had through a link.
+ */
+async function withRealPaths(paths: readonly string[]): Promise<readonly string[]> {
+  const real = await Promise.all(
+    paths.map(async (path) =>
+      path.startsWith("/") ? await Deno.realPath(path).catch(() => path) : path
+    ),
+  );
+  return [...new Set([...paths, ...real])];
+}

@@ -1,0 +1,109 @@
+/** What waits for a person: kept in the store, shown with what is granted now. */
+import { CarrelError } from "../errors.ts";
+import { dangerousCombinations, permissionRequests } from "./consent.ts";
+import { permissionKeys } from "./decisions.ts";
+import { type Entry, limitsOf } from "./entry.ts";
+import { declaredGrants } from "./grants.ts";
+import { differenceOf, versionWarnings } from "./identity.ts";
+import type { OperatorFile } from "./operator_file.ts";
+import type { Consent, PermissionRequest } from "./plugins.ts";
+import type { ConsentRow, VersionRow } from "./store.ts";
+
+/** Consents that wait at the same time; the oldest is dropped for one more. */
+export const MAX_CONSENTS = 32;
+
+export interface Waiting {
+  readonly row: ConsentRow;
+  /** The version that it is about; the live one for a setting or a job. */
+  readonly version: VersionRow;
+  /** What is odd about it, in plain words. */
+  readonly warnings: readonly string[];
+}
+
+/** The permissions that are asked for. */
+export function askedKeys({ row, version }: Waiting): readonly string[] {
+  return row.keys ?? permissionKeys(version.manifest);
+}
+
+/** As it is shown. `before` is the plugin that is installed under the id. */
+export function showConsent(
+  waiting: Waiting,
+  before: Entry | undefined,
+  operator: OperatorFile,
+): Consent {
+  const { row, version } = waiting;
+  const { manifest } = version;
+  const stranger = row.kind === "replace" || row.kind === "install";
+  const limits = limitsOf(
+    manifest,
+    operator.limits,
+    operator.plugins.get(manifest.id)?.limits,
+    stranger ? {} : before?.stored?.config.limits,
+  );
+  const grants = stranger ? [] : before?.grants ?? [];
+  const asked = askedKeys(waiting);
+  const permissions = permissionRequests(manifest, grants, {
+    builtin: before?.plugin.builtin === true,
+    places: row.places,
+    job: row.job,
+  }).filter(({ key }) => asked.includes(key));
+  return {
+    id: row.id,
+    kind: row.kind,
+    plugin: row.plugin,
+    name: manifest.name,
+    version: version.version,
+    description: manifest.description,
+    origin: version.origin,
+    digest: version.digest,
+    signedBy: version.signedBy,
+    verified: version.verified,
+    permissions,
+    warnings: [
+      ...waiting.warnings,
+      ...identityWarnings(waiting, before),
+      ...dangerousCombinations(declaredGrants(manifest)),
+      ...privateBesidePublic(permissions),
+    ],
+    limits,
+    before: before === undefined
+      ? undefined
+      : { version: before.plugin.version, origin: before.plugin.origin },
+    difference: row.kind === "update" && before !== undefined
+      ? differenceOf(before.plugin, { manifest, limits })
+      : undefined,
+    job: row.job,
+    askedBy: row.askedBy,
+    created: row.created,
+  };
+}
+
+function identityWarnings({ row, version }: Waiting, before: Entry | undefined): readonly string[] {
+  if (before === undefined) return [];
+  if (row.kind === "update") return versionWarnings(before.plugin.version, version.version);
+  if (row.kind !== "replace") return [];
+  const { origin, signedBy } = before.plugin;
+  const who = signedBy === undefined ? `from ${origin}` : `from ${origin}, signed by ${signedBy}`;
+  return [
+    `Another plugin with this id is installed, ${who}: this one replaces it, and inherits neither its permissions nor its settings nor its data.`,
+  ];
+}
+
+function privateBesidePublic(permissions: readonly PermissionRequest[]): readonly string[] {
+  const opened = permissions.find(({ place }) => (place?.addresses.length ?? 0) > 0);
+  if (opened === undefined || !permissions.some(({ key }) => key === "net:public")) return [];
+  return [
+    `It can reach ${
+      opened.place!.host
+    }, which is private, or any public host, but not both: with both granted, the private one stays shut.`,
+  ];
+}
+
+/** Throws `not_found`. */
+export function findWaiting(waiting: ReadonlyMap<string, Waiting>, id: string): Waiting {
+  const found = waiting.get(id);
+  if (found === undefined) {
+    throw new CarrelError("not_found", `Cannot decide "${id}": no such consent waits.`);
+  }
+  return found;
+}
