@@ -22,6 +22,7 @@ import type { BlobKeeper } from "../stores/blobs.ts";
 import type { Database, SqlStore } from "../stores/sql.ts";
 import type { StoredFile } from "./library.ts";
 import { parseOutput } from "./plugin_output.ts";
+import { stageDigest } from "./stage_digest.ts";
 
 /** The job's input. */
 export interface ExportJobInput {
@@ -97,7 +98,7 @@ export function exportHandler(
   return {
     async run(run) {
       const input = run.job.input as ExportJobInput;
-      const digest = await plugins.bundleDigest(run.job.plugin ?? "");
+      const digest = await stageDigest(plugins, run.job.plugin ?? "");
       const composed = await run.stage(
         { name: "composing", executor: "plugin", digest, from: 5 },
         () => compose(run, input),

@@ -14,6 +14,7 @@ import { parseExtracted, parseRaw, withOverrides } from "./plugin_output.ts";
 import { type ImportedContent, saveContent, saveUnchanged } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
 import type { Prompts } from "../prompts/prompts.ts";
+import { stageDigest } from "./stage_digest.ts";
 import type { SqlStore } from "../stores/sql.ts";
 
 /** Starts anew with another site granted, at most so often. */
@@ -46,7 +47,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
         {
           name: "downloading",
           executor: "plugin",
-          digest: await stageDigest(run.job.plugin),
+          digest: await stageDigest(plugins, run.job.plugin ?? ""),
           from: 0,
         },
         () => fetchSource(desks, run, input),
@@ -64,7 +65,12 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
       const plugin = choosePlugin(run.job, input, mediaType, download.name);
       const digest = await plugins.bundleDigest(plugin.id);
       const extracted = await run.stage(
-        { name: "extracting", executor: "plugin", digest, from: 30 },
+        {
+          name: "extracting",
+          executor: "plugin",
+          digest: await stageDigest(plugins, plugin.id),
+          from: 30,
+        },
         async () => {
           const desk = desks.current(plugin.id) ?? await desks.open(plugin.id, input.url);
           const raw = { bytes, mediaType, url: download.url, filename: download.name };
@@ -91,10 +97,6 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
     } finally {
       await desks.close();
     }
-  }
-
-  async function stageDigest(plugin: string | undefined): Promise<string> {
-    return plugin === undefined ? "host" : await plugins.bundleDigest(plugin);
   }
 
   /** Downloads in the plugin's runner; a redirect to another site starts a new one with that site granted. */
