@@ -8,6 +8,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ figures(): Promise<Figure
   full_text: () => import("./full_text.ts"),
   import: () => import("./import.ts"),
   host: () => import("./host.ts"),
+  plugins: () => import("./plugins.ts"),
   hostile: () => import("./hostile.ts"),
 };
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createPool } from "../sandbox/pool.ts";
 import * as assets from "./assets.ts";
 import { createSqlAuth } from "./auth/sql_auth.ts";
-import type { RunningHost, StartOptions } from "./cli/host_contract.ts";
+import type { RunningHost, StartOptions } from "./host_contract.ts";
 import { EventBus } from "./events.ts";
 import { removeHostFile, writeHostFile } from "./host_file.ts";
 import { createHttpApp } from "./http/app.ts";
@@ -15,6 +15,7 @@ import { openQueueKv } from "./jobs/queue_kv.ts";
 import { createLibrary } from "./library/create_library.ts";
 import { exportHandler } from "./library/export_pipeline.ts";
 import { importHandler } from "./library/import_pipeline.ts";
+import { createRedirects } from "./library/redirects.ts";
 import { lockDataFolder } from "./lock.ts";
 import { auditFiles } from "./audit/files.ts";
 import { createAudit } from "./audit/create_audit.ts";
@@ -24,6 +25,7 @@ import { createAvailable, isListed } from "./plugins/available.ts";
 import { createBundler } from "./plugins/bundle.ts";
 import { fetchListed } from "./plugins/fetch_listed.ts";
 import { createPlugins } from "./plugins/create_plugins.ts";
+import { createHolds } from "./plugins/holds.ts";
 import type { Plugins } from "./plugins/plugins.ts";
 import { createFetcher, fetchPlugin } from "./plugins/sources/source.ts";
 import { createPrompts } from "./prompts/create_prompts.ts";
@@ -34,6 +36,7 @@ import { loadSettings } from "./settings.ts";
 import { createBlobKeeper } from "./stores/blobs.ts";
 import { openObjectsFs } from "./stores/objects_fs.ts";
 import { openSqlite } from "./stores/sqlite.ts";
+import { asStorageError } from "./stores/storage_full.ts";
 
 export type { RunningHost, StartOptions };
 
@@ -84,6 +87,10 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       assets: assets.SANDBOX_DIR,
       denoDirs: join(dataDir, "runners"),
       idleMs: settings.runners.idle_s * 1000,
+      maxIdle: settings.runners.max_idle,
+      startMs: settings.runners.start_s * 1000,
+      graceMs: settings.runners.grace_s * 1000,
+      codeCacheBytes: settings.runners.code_cache_mb * 2 ** 20,
       denied: () => ownApi,
       onStart: watching.onStart,
       onUses: watching.onUses,
@@ -127,6 +134,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
         inRegistry: async (plugin) => await isListed((await available.list()).plugins, plugin),
         builtinDir: assets.BUILTIN_PLUGINS_DIR,
         configDir: assets.CONFIG_DIR,
+        limits: settings.limits,
         safeMode: options.safeMode,
       }),
     );
@@ -138,6 +146,9 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       dataDir: await Deno.realPath(dataDir),
       timeoutMs: settings.jobs.prompt_s * 1000,
     }, () => engine));
+    const holds = stack.use(
+      createHolds({ sql, plugins, events, safeMode: options.safeMode }, () => engine.waiting),
+    );
     const parts = { sql, blobs, plugins, pool, prompts };
     const engine: JobEngine = stack.use(createJobs({
       sql,
@@ -145,8 +156,10 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       queue,
       events,
       handlers: {
-        import: importHandler(parts),
-        export: exportHandler(parts),
+        import: holds.holding(
+          importHandler({ ...parts, redirects: createRedirects({ fetcher, network }) }),
+        ),
+        export: holds.holding(exportHandler(parts)),
         noop: { run: () => Promise.resolve(null) },
       },
       concurrency: settings.jobs.concurrency,
@@ -200,6 +213,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
 
     const adminToken = await auth.bootstrap();
     await prompts.start();
+    await holds.start();
     await engine.start();
     const url = `http://${callable(hostname)}:${served.port}`;
     await writeHostFile(dataDir, {
@@ -232,7 +246,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     };
   } catch (error) {
     await stack.disposeAsync();
-    throw error;
+    throw asStorageError(error);
   }
 }
 

@@ -6,20 +6,12 @@ const next = monotonicFactory();
 export type IdKind =
   | "content"
   | "revision"
-  | "chunk"
   | "artifact"
   | "import"
   | "export"
   | "job"
-  | "collection"
   | "user"
   | "token"
-  | "grant"
-  | "script"
-  | "scene"
-  | "paragraph"
-  | "model"
-  | "voice"
   | "consent"
   | "version";
 

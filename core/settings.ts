@@ -5,6 +5,7 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { CarrelError } from "./errors.ts";
+import { hostLimits, hostLimitsSchema } from "./plugins/limits.ts";
 import { INSTALL_POLICIES } from "./plugins/prepare.ts";
 import { trustedKeySchema } from "./plugins/signature.ts";
 
@@ -46,7 +47,20 @@ const settingsSchema = z.strictObject({
   runners: z.strictObject({
     /** How long an idle runner is kept, seconds. */
     idle_s: z.number().min(0).default(30),
+    /** Idle runners that are kept at once, over all plugins. */
+    max_idle: z.number().int().min(0).max(256).default(8),
+    /** How long a runner may take until its plugin is loaded, seconds. */
+    start_s: z.number().min(1).max(600).default(30),
+    /** How long a plugin that is cancelled has to stop by itself, seconds. */
+    grace_s: z.number().min(0).max(60).default(2),
+    /** What one version of a plugin may keep in its code cache between two jobs, MiB. */
+    code_cache_mb: z.number().int().min(1).max(4096).default(64),
   }).prefault({}),
+  /**
+   * What a plugin gets that asks for nothing (`default`), and the most that one gets by asking (`ceiling`). The
+   * limits of one plugin stand in `plugins.yaml`, where they may be above the ceiling. See `Limits` of the sandbox.
+   */
+  limits: hostLimitsSchema.prefault({}).transform(hostLimits),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;

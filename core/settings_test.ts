@@ -33,3 +33,21 @@ Deno.test("loadSettings() takes the defaults when there is no file", async () =>
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("parseSettings() reads the limits of plugins and refuses a default above its ceiling", () => {
+  const { limits } = parseSettings(
+    "limits: {default: {wall_s: 60}, ceiling: {memory_mb: 2048}}",
+    "carrel.yaml",
+  );
+  assert.equal(limits.default.wall_s, 60);
+  assert.equal(limits.default.memory_mb, 512);
+  assert.equal(limits.ceiling.memory_mb, 2048);
+  assert.equal(parseSettings("", "carrel.yaml").limits.ceiling.memory_mb, 4096);
+  assert.throws(
+    () => parseSettings("limits: {default: {cpu_s: 9}, ceiling: {cpu_s: 3}}", "carrel.yaml"),
+    /limits\.default\.cpu_s: 9 is above the ceiling, 3/,
+  );
+  assert.throws(() => parseSettings("limits: {default: {memry_mb: 9}}", "carrel.yaml"), {
+    message: /limits\.default: unknown key: expected one of memory_mb/,
+  });
+});

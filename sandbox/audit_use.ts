@@ -8,8 +8,9 @@
  * are bounded. Of a URL only host and port are kept, since the rest may hold a key.
  */
 import { posix } from "node:path";
-import { contains, parseCidr, parseIpv4 } from "./cidr.ts";
-import { METADATA, PRIVATE_RANGES } from "./flags.ts";
+import { isPrivateAddress, METADATA } from "./closed_addresses.ts";
+import { covers } from "./covers.ts";
+import { parseIpv4 } from "./ip.ts";
 import type { Grants } from "./types.ts";
 
 export const ASKED_PERMISSIONS = [
@@ -112,6 +113,7 @@ export function judgeByGrants(grants: Grants, own: OwnFiles): Judge {
   ];
   // Making the worker asks for each whole list that the process has, once.
   let startsEnv = grants.env.length > 0;
+  let startsRun = grants.run.length > 0;
 
   const listed = (value: string): Judged => ({ value, granted: true, listed: true });
   const refused = (value: string): Judged => ({
@@ -124,6 +126,10 @@ export function judgeByGrants(grants: Grants, own: OwnFiles): Judge {
     if (permission === "read" || permission === "write" || permission === "net") return undefined;
     if (permission === "env" && startsEnv) {
       startsEnv = false;
+      return undefined;
+    }
+    if (permission === "run" && startsRun) {
+      startsRun = false;
       return undefined;
     }
     return refused("*");
@@ -185,22 +191,14 @@ function coversPlace(rule: string, place: string): boolean {
   return place === rule.slice(2) || place.endsWith(rule.slice(1));
 }
 
-const PRIVATE = [...PRIVATE_RANGES, ...METADATA.ipv4.map((address) => `${address}/32`)]
-  .map(parseCidr);
-
 /** As far as a name tells. */
 function isPublic(place: string): boolean {
   const host = place.replace(/:\d*$/, "");
-  const address = parseIpv4(host);
-  if (address !== undefined) return !PRIVATE.some((range) => contains(range, address));
+  if (parseIpv4(host) !== undefined) return !isPrivateAddress(host);
   // An odd spelling of an IPv4 address; and no IPv6 literal can be granted, since any may be private.
   if (/(^|\.)(\d+|0x[0-9a-f]*)$/.test(host)) return false;
   return /^[a-z0-9._-]+$/.test(host) && host !== "localhost" && !host.endsWith(".localhost") &&
     !METADATA.names.some((name) => name === host);
-}
-
-function covers(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }
 
 function short(value: string): string {

@@ -73,6 +73,7 @@ Deno.test("judgeByGrants() leaves out what the runner's start asks for", () => {
   );
   // What comes again is the guest's.
   deepStrictEqual(judged({ env: ["HOME"] }, ["env", null], ["env", null]), ["* no"]);
+  deepStrictEqual(judged({ run: ["/bin/sh"] }, ["run", null], ["run", null]), ["* no"]);
   deepStrictEqual(judged({}, ["env", null], ["sys", null], ["write", "/b/x.js"]), [
     "* no",
     "* no",

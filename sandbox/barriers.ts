@@ -2,7 +2,7 @@
  * The barriers that the system has beside Deno's own: found out once, by a harmless try, and put around a
  * runner's command. `try_barriers.ts` breaks against each of them.
  */
-import { bwrapArgs, type BwrapPaths } from "./bwrap.ts";
+import { bwrapArgs, type BwrapPaths, OWN_PROCESSES } from "./bwrap.ts";
 import { type Grants, type Limits, NO_GRANTS, type TrustLevel } from "./types.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -154,9 +154,15 @@ export function enclose(
 ): Enclosed {
   let program = paths.deno;
   let all = [...args];
-  const shelled = trust === "sandboxed" && found.bwrap.program !== undefined;
+  // One that may start programs gets a process namespace, if nothing else: with it ends all that was started in it.
+  const walls = trust === "sandboxed"
+    ? bwrapArgs(grants, paths, exists)
+    : grants.run.length > 0
+    ? OWN_PROCESSES
+    : [];
+  const shelled = walls.length > 0 && found.bwrap.program !== undefined;
   if (shelled) {
-    all = [...bwrapArgs(grants, paths, exists), program, ...all];
+    all = [...walls, program, ...all];
     program = found.bwrap.program!;
   }
   if (found.prlimit.state === "works") {

@@ -35,6 +35,16 @@ Deno.test("enclose() puts bwrap around sandboxed plugins only", () => {
   }
 });
 
+Deno.test("enclose() gives one that may start programs a process namespace, and all else as it is", () => {
+  const grants = { ...NO_GRANTS, run: ["/bin/sh"] };
+  const { program, args, shelled } = enclose(["run"], { ...options("trusted"), grants }, BWRAP);
+  deepStrictEqual([program, shelled], ["/bwrap", true]);
+  deepStrictEqual(args.slice(-3), ["--", "/deno", "run"]);
+  ok(args.includes("--unshare-pid") && args.includes("--die-with-parent"));
+  ok(!args.includes("--unshare-all"));
+  strictEqual(enclose(["run"], { ...options("trusted"), grants }, NO_BARRIERS).program, "/deno");
+});
+
 Deno.test("enclose() sets the limit on data above the watchdog's, around bwrap", () => {
   const { program, args } = enclose(["run"], options("sandboxed"), {
     ...BWRAP,

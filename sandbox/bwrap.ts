@@ -78,6 +78,21 @@ export function bwrapArgs(
   return [...args, "--chdir", "/", "--"];
 }
 
+/** All of the machine as it is, but for its processes: none but those started inside can be seen, and none outlives it. */
+export const OWN_PROCESSES: readonly string[] = [
+  "--unshare-pid",
+  "--die-with-parent",
+  "--new-session",
+  "--dev-bind",
+  "/",
+  "/",
+  "--proc",
+  "/proc",
+  "--chdir",
+  "/",
+  "--",
+];
+
 /** Outer folders first: an inner one lies over them. */
 function grantedBinds(grants: Grants, exists: (path: string) => boolean) {
   const write = grants.write.map((path) => ({ how: "--bind-try", path: existing(path, exists) }));

@@ -6,13 +6,13 @@ import { createBucket } from "./log.ts";
 import { type Answer, type GuestEvent, parseAnswer, parseEvent, parseService } from "./messages.ts";
 import { PlainError } from "./plain.ts";
 import { encodeFrame, type Frame, FrameError } from "./protocol.ts";
+import { quietly } from "./quietly.ts";
 import { createServices, type ServedCall, type ServicesHost } from "./services.ts";
 import type { CallOptions, EndReason, LogLine, RunnerEnd } from "./types.ts";
-import { SandboxError } from "./types.ts";
+import { END_REASONS, SandboxError } from "./types.ts";
 
 /** What a runner does for its calls. */
 export interface CallsHost extends ServicesHost {
-  readonly wallSeconds: number;
   readonly graceMs: number;
   /** Ends the runner. */
   end(reason: EndReason, message: string): void;
@@ -36,6 +36,8 @@ export interface Calls {
   /** Whether each call so far ended with a value or with an error that the plugin itself threw. */
   readonly clean: boolean;
   readonly underWay: number;
+  /** Bytes of memory for the service requests that are under way. */
+  readonly held: number;
 }
 
 interface Pending extends ServedCall {
@@ -50,23 +52,9 @@ interface Pending extends ServedCall {
 
 /** How often deadlines are looked at. */
 const TICK_MS = 50;
-/** Frames that answer nothing, and service requests: a second, and at once. */
-const FRAME_RATE = 20_000;
-/** Bytes of the same. */
-const BYTE_RATE = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
 /** Codes by which the host says how a runner ended; a plugin cannot claim them. */
-const HOST_CODES: ReadonlySet<string> = new Set<EndReason>([
-  "closed",
-  "cancelled",
-  "timed_out",
-  "cpu_exceeded",
-  "out_of_memory",
-  "output_exceeded",
-  "disk_exceeded",
-  "denied",
-  "crashed",
-  "lost",
-]);
+const HOST_CODES: ReadonlySet<string> = new Set(END_REASONS);
 const RETRYABLE: ReadonlySet<EndReason> = new Set<EndReason>(["timed_out", "crashed", "lost"]);
 
 /** The error of a call whose runner ended. */
@@ -77,8 +65,9 @@ export function endError(end: RunnerEnd, logTail: readonly LogLine[]): SandboxEr
 
 export function createCalls(host: CallsHost): Calls {
   const pending = new Map<number, Pending>();
-  const frames = createBucket(FRAME_RATE, 2 * FRAME_RATE);
-  const bytes = createBucket(BYTE_RATE, 2 * BYTE_RATE);
+  const { message_rate, message_rate_mb, wall_s } = host.limits;
+  const frames = createBucket(message_rate, 2 * message_rate);
+  const bytes = createBucket(message_rate_mb * MIB, 2 * message_rate_mb * MIB);
   let nextId = 1;
   const services = createServices(host);
   let ended: RunnerEnd | undefined;
@@ -101,7 +90,7 @@ export function createCalls(host: CallsHost): Calls {
       if (deadline > now) continue;
       host.end(
         "timed_out",
-        `Cannot run "${method}" of "${host.plugin}": it took longer than ${host.wallSeconds} s`,
+        `Cannot run "${method}" of "${host.plugin}": it took longer than ${wall_s} s`,
       );
       return;
     }
@@ -122,7 +111,7 @@ export function createCalls(host: CallsHost): Calls {
       return Promise.reject(new SandboxError("invalid_parameters", message, false));
     }
     return new Promise((resolve, reject) => {
-      const deadline = performance.now() + host.wallSeconds * 1000;
+      const deadline = performance.now() + wall_s * 1000;
       const entry: Pending = {
         id,
         method,
@@ -177,7 +166,9 @@ export function createCalls(host: CallsHost): Calls {
       if (entry) return onAnswer(entry, parseAnswer(frame.value));
     }
     if (!frames.take(1) || !bytes.take(frame.size)) {
-      throw new FrameError("more unasked-for messages than the host reads");
+      throw new FrameError(
+        `more unasked-for messages than the host reads, ${message_rate} or ${message_rate_mb} MiB a second`,
+      );
     }
     switch (frame.kind) {
       case "response": // to a call that was never made, or is over
@@ -188,7 +179,7 @@ export function createCalls(host: CallsHost): Calls {
       case "request": {
         const message = parseService(frame.value);
         if (!message) throw new FrameError("a request that is none");
-        services.onRequest(frame.id, message, pending.get(message.call));
+        services.onRequest(frame.id, message, pending.get(message.call), frame.weight);
       }
     }
   }
@@ -245,13 +236,8 @@ export function createCalls(host: CallsHost): Calls {
     get underWay() {
       return pending.size;
     },
+    get held() {
+      return services.held;
+    },
   };
-}
-
-function quietly(listener: () => void): void {
-  try {
-    listener();
-  } catch {
-    // a listener's trouble is not the runner's
-  }
 }

@@ -6,10 +6,17 @@ export interface Connection {
   send(blocks: readonly Uint8Array[]): void;
   /** Bytes that the runner has not taken yet. */
   readonly queued: number;
+  /** There may be room again: reads on if there is. */
+  resume(): void;
   close(): void;
 }
 
 export interface ConnectionOptions extends DecoderOptions {
+  /**
+   * Whether there is room for more of what the runner says; asked before each read, and after each `resume` and
+   * whenever the runner took something. @default there always is
+   */
+  readonly room?: (() => boolean) | undefined;
   onFrame(frame: Frame): void;
   /** The stream is over: undefined when the other side closed it, else what was wrong. Called once. */
   onClose(error: unknown): void;
@@ -20,6 +27,7 @@ export function createConnection(socket: Deno.Conn, options: ConnectionOptions):
   let queued = 0;
   let writing = false;
   let closed = false;
+  let waking: (() => void) | undefined;
 
   async function drain(): Promise<void> {
     try {
@@ -33,6 +41,7 @@ export function createConnection(socket: Deno.Conn, options: ConnectionOptions):
             at += await socket.write(at === 0 ? block : block.subarray(at));
           }
           queued -= block.length;
+          resume();
         }
       }
     } catch {
@@ -47,6 +56,10 @@ export function createConnection(socket: Deno.Conn, options: ConnectionOptions):
     let wrong: unknown;
     try {
       for (;;) {
+        while (!closed && options.room?.() === false) {
+          await new Promise<void>((resolve) => waking = resolve);
+        }
+        if (closed) break;
         const count = await socket.read(buffer);
         if (count === null) break;
         decoder.push(buffer.subarray(0, count), options.onFrame);
@@ -58,9 +71,15 @@ export function createConnection(socket: Deno.Conn, options: ConnectionOptions):
     options.onClose(wrong);
   }
 
+  function resume(): void {
+    waking?.();
+    waking = undefined;
+  }
+
   function close(): void {
     if (closed) return;
     closed = true;
+    resume();
     queue = [];
     queued = 0;
     try {
@@ -86,6 +105,7 @@ export function createConnection(socket: Deno.Conn, options: ConnectionOptions):
     get queued() {
       return queued;
     },
+    resume,
     close,
   };
 }

@@ -9,13 +9,14 @@ async function pair(): Promise<[Deno.Conn, Deno.Conn]> {
   return [await listener.accept(), await connecting];
 }
 
-async function open() {
+async function open(room?: () => boolean) {
   const [near, far] = await pair();
   const frames: Frame[] = [];
   const closed = Promise.withResolvers<unknown>();
   const heard = Promise.withResolvers<void>();
   const connection = createConnection(near, {
     maxFrame: 1 << 24,
+    room,
     onFrame: (frame) => {
       frames.push(frame);
       heard.resolve();
@@ -42,6 +43,32 @@ Deno.test("createConnection() carries frames both ways, large ones too", async (
   strictEqual(await closed, undefined);
   deepStrictEqual(frames.map(({ id }) => id), [1, 2, 3]);
   strictEqual((frames[2]!.value as { large: Uint8Array }).large.length, large.length);
+});
+
+Deno.test("createConnection() reads on only when there is room", async () => {
+  let room = false;
+  const asked = Promise.withResolvers<void>();
+  const { connection, far, frames, heard, closed } = await open(() => {
+    asked.resolve();
+    return room;
+  });
+  await far.write(encodeFrame("event", 1, null)[0]!);
+  await asked.promise;
+  connection.resume();
+  deepStrictEqual(frames, []);
+  room = true;
+  connection.resume();
+  await heard;
+  deepStrictEqual(frames.map(({ id }) => id), [1]);
+  far.close();
+  strictEqual(await closed, undefined);
+});
+
+Deno.test("createConnection() closes while it waits for room", async () => {
+  const { connection, far, closed } = await open(() => false);
+  connection.close();
+  strictEqual(await closed, undefined);
+  far.close();
 });
 
 Deno.test("createConnection() closes with a FrameError when what comes is no frame", async () => {

@@ -3,29 +3,15 @@
  * Pure: same input, same flags. The process is what holds; the worker's permissions are a second
  * wall before it. What a flag is good for stands in `tests/hostile`.
  */
-import { contains, formatCidr, normalIpv6, parseCidr, parseIpv4, without } from "./cidr.ts";
+import { contains, formatCidr, parseCidr, without } from "./cidr.ts";
+import { CLOSED_IPV4, CLOSED_IPV6, METADATA } from "./closed_addresses.ts";
+import { normalIpv6, parseIpv4 } from "./ip.ts";
 import type { Grants } from "./types.ts";
 
-/** IPv4 ranges that no public host has. `0.0.0.0/8` is not inside `127.0.0.0/8` and reaches loopback. */
-export const PRIVATE_RANGES = [
-  "0.0.0.0/8",
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-] as const;
-
 /** Deno takes no IPv6 ranges: only these literals and the machine's own addresses can be denied. */
-export const PRIVATE_IPV6 = ["::", "::1"] as const;
-
-/** Where clouds hand out credentials (AWS, Google, Azure, Alibaba, Oracle). No grant opens them. */
-export const METADATA = {
-  ipv4: ["169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192"],
-  ipv6: ["fd00:ec2::254", "fd20:ce::254"],
-  names: ["metadata.google.internal", "metadata.goog"],
-} as const;
+const CLOSED_IPV6_LITERALS = CLOSED_IPV6.flatMap(([block]) =>
+  block.endsWith("/128") ? [normalIpv6(block.slice(0, -"/128".length))!] : []
+);
 
 /** What the flags are made of beside the grants. All paths absolute. */
 export interface RunnerPaths {
@@ -49,7 +35,7 @@ export interface WorkerPermissions {
   readonly write: false | string[];
   readonly net: boolean | string[];
   readonly env: false | string[];
-  readonly run: false;
+  readonly run: false | string[];
   readonly ffi: false;
   readonly sys: false;
   readonly import: false;
@@ -84,9 +70,12 @@ export function processArgs(grants: Grants, paths: RunnerPaths): string[] {
   const write = [paths.socket, ...grants.write.map(checkedPath)];
   const net = [`unix:${paths.socket}`, ...netRules(grants)];
   for (const rule of netRules(grants)) checkOpen(rule, denied);
+  const programs = grants.run.map((program) => checkedProgram(program, grants.write));
   return [
     "run",
-    ...BASE_FLAGS,
+    // A denial wins over what is allowed: it cannot stand beside a named program.
+    ...BASE_FLAGS.filter((flag) => programs.length === 0 || flag !== "--deny-run"),
+    ...(programs.length > 0 ? [`--allow-run=${programs.join(",")}`] : []),
     `--allow-read=${joined(read)}`,
     `--allow-write=${joined(write)}`,
     grants.netPublic ? "--allow-net" : `--allow-net=${joined(net)}`,
@@ -105,7 +94,7 @@ export function workerPermissions(grants: Grants, bundle: string): WorkerPermiss
     write: listOrNone(grants.write.map(checkedPath)),
     net: grants.netPublic ? true : listOrNone(netRules(grants)),
     env: listOrNone(grants.env.map(checkedEnv)),
-    run: false,
+    run: listOrNone(grants.run.map((program) => checkedProgram(program, grants.write))),
     ffi: false,
     sys: false,
     import: false,
@@ -127,12 +116,12 @@ export function denyList(
 
   const own = paths.interfaces.map(parseAddress);
   const ranges = [
-    ...PRIVATE_RANGES.map(parseCidr),
+    ...CLOSED_IPV4.map(([block]) => parseCidr(block)),
     ...[...metadata4, ...own.flatMap((address) => "v4" in address ? [address.v4] : [])]
       .map((base) => ({ base, prefix: 32 })),
   ];
   const denied6 = [
-    ...PRIVATE_IPV6.map((address) => normalIpv6(address)!),
+    ...CLOSED_IPV6_LITERALS,
     ...metadata6,
     ...own.flatMap((address) => "v6" in address ? [address.v6] : []),
   ];
@@ -233,6 +222,18 @@ function checkedPath(path: string): string {
     // deno-lint-ignore no-control-regex
     !/[\x00-\x1f]/.test(path) && !path.split("/").some((part) => part === ".." || part === ".");
   if (!plain) throw new GrantError(`Cannot grant "${path}": it must be an absolute, plain path`);
+  return path;
+}
+
+/** Deno takes the path as it is spelled, and no comma in it. What the plugin may write it must not run. */
+function checkedProgram(path: string, write: readonly string[]): string {
+  if (checkedPath(path).includes(",") || path.endsWith("/")) {
+    throw new GrantError(`Cannot grant "${path}": it must be the plain path of one program`);
+  }
+  const own = write.find((folder) => `${path}/`.startsWith(folder.replace(/\/*$/, "/")));
+  if (own !== undefined) {
+    throw new GrantError(`Cannot grant "${path}": the plugin may write "${own}", and so change it`);
+  }
   return path;
 }
 

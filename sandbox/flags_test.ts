@@ -3,12 +3,11 @@ import {
   checkedNetRule,
   denyList,
   GrantError,
-  METADATA,
-  PRIVATE_RANGES,
   processArgs,
   type RunnerPaths,
   workerPermissions,
 } from "./flags.ts";
+import { CLOSED_IPV4, METADATA } from "./closed_addresses.ts";
 import { type Grants, NO_GRANTS } from "./types.ts";
 
 const PATHS: RunnerPaths = {
@@ -43,15 +42,12 @@ Deno.test("processArgs() gives exactly these flags when nothing is granted", () 
     "--allow-net=unix:/tmp/cr-1/s",
     `--deny-net=${
       [
-        ...PRIVATE_RANGES,
-        "169.254.169.254",
-        "169.254.170.2",
-        "168.63.129.16",
-        "100.100.100.200",
-        "192.0.0.192",
+        ...CLOSED_IPV4.map(([block]) => block),
+        ...METADATA.ipv4,
         "[0:0:0:0:0:0:0:0]",
         "[0:0:0:0:0:0:0:1]",
         "[fd00:ec2:0:0:0:0:0:254]",
+        "[fd00:ec2:0:0:0:0:0:23]",
         "[fd20:ce:0:0:0:0:0:254]",
         "metadata.google.internal",
         "metadata.goog",
@@ -92,6 +88,31 @@ Deno.test("processArgs() and workerPermissions() agree on what is granted", () =
   deepStrictEqual(worker.read, ["/data/bundle.js", "/in"]);
   deepStrictEqual(worker.write, ["/out"]);
   deepStrictEqual(worker.env, ["TOKEN"]);
+});
+
+Deno.test("processArgs() and workerPermissions() grant exactly the programs that are named", () => {
+  const given = grants({ run: ["/usr/bin/ffmpeg", "/opt/tool"], write: ["/opt/tools"] });
+  const args = processArgs(given, PATHS);
+  strictEqual(flag(args, "--allow-run"), "/usr/bin/ffmpeg,/opt/tool");
+  // It would win over what is allowed.
+  ok(!args.includes("--deny-run"));
+  deepStrictEqual(args.filter((arg) => arg.startsWith("--deny-")).slice(0, -1), [
+    "--deny-import",
+    "--deny-ffi",
+    "--deny-sys",
+  ]);
+  deepStrictEqual(workerPermissions(given, "/b").run, ["/usr/bin/ffmpeg", "/opt/tool"]);
+});
+
+Deno.test("processArgs() throws for a program that is none, or that the plugin could change", () => {
+  for (const program of ["ffmpeg", "/", "/usr/bin/", "/usr/bin/../x", "/a,/bin/sh", "/a\nb", ""]) {
+    throws(() => processArgs(grants({ run: [program] }), PATHS), GrantError, program);
+  }
+  for (const folder of ["/opt/tool", "/opt", "/opt/", "/"]) {
+    const given = grants({ run: ["/opt/tool"], write: [folder] });
+    throws(() => processArgs(given, PATHS), GrantError, folder);
+    throws(() => workerPermissions(given, "/b"), GrantError, folder);
+  }
 });
 
 Deno.test("processArgs() doubles commas, which would part a path in two", () => {

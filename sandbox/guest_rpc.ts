@@ -13,7 +13,14 @@ import {
   parseStart,
 } from "./messages.ts";
 import { PlainError } from "./plain.ts";
-import { createDecoder, encodeFrame, type Frame, type FrameKind, joinBlocks } from "./protocol.ts";
+import {
+  createDecoder,
+  encodeFrame,
+  type Frame,
+  type FrameKind,
+  joinBlocks,
+  sizeOf,
+} from "./protocol.ts";
 
 export interface GuestOptions {
   /** Brings the plugin's module. */
@@ -48,12 +55,17 @@ export function createGuest(options: GuestOptions): Guest {
   const replies = new Map<number, (answer: Answer) => void>();
   const waitingServices: (() => void)[] = [];
   let config: Readonly<Record<string, Plain>> = {};
+  /** What the host takes of one request; more would end the runner. */
+  let maxRequest = Infinity;
   let nextService = 1;
   let outgoing: Uint8Array[] = [];
 
   /** Frames of one tick leave together. */
   function send(kind: FrameKind, id: number, value: unknown): void {
-    const blocks = encodeFrame(kind, id, value);
+    sendBlocks(encodeFrame(kind, id, value));
+  }
+
+  function sendBlocks(blocks: readonly Uint8Array[]): void {
     if (outgoing.length === 0) queueMicrotask(flush);
     outgoing.push(...blocks);
   }
@@ -72,9 +84,13 @@ export function createGuest(options: GuestOptions): Guest {
 
   function handle({ kind, id, value }: Frame): void {
     switch (kind) {
-      case "event":
-        config = Object.freeze(parseStart(value)?.start.config ?? config) as typeof config;
+      case "event": {
+        const start = parseStart(value)?.start;
+        if (start === undefined) break;
+        config = Object.freeze(start.config) as typeof config;
+        maxRequest = start.maxRequest ?? Infinity;
         break;
+      }
       case "request": {
         const call = parseCall(value);
         if (call) answerCall(id, call);
@@ -212,7 +228,10 @@ export function createGuest(options: GuestOptions): Guest {
         replies.set(id, resolve);
       }).finally(() => replies.delete(id));
       try {
-        send("request", id, { service, input, call });
+        const blocks = encodeFrame("request", id, { service, input, call });
+        const size = sizeOf(blocks);
+        if (size > maxRequest) throw requestTooLarge(service, size, maxRequest);
+        sendBlocks(blocks);
       } catch (error) {
         replies.delete(id);
         throw error;
@@ -273,6 +292,14 @@ function failure(error: unknown): Answer {
     // a getter that throws, data that is not plain
   }
   return { error: { code: "plugin_error", message: cut(describe(error)), retryable: false } };
+}
+
+function requestTooLarge(service: string, size: number, most: number): Error {
+  const why = `the request has ${size} bytes, its limit is ${most}`;
+  return Object.assign(new Error(`Cannot call "${service}": ${why}`), {
+    name: "PluginError",
+    code: "invalid_parameters",
+  });
 }
 
 function invalidOutput(method: string, error: unknown) {

@@ -93,10 +93,15 @@ export function createBucket(
   };
 }
 
-/** Bytes a second that are read of one stream; a plugin that writes more waits for its own pipe. */
-const STREAM_RATE = 512 * 1024;
 /** Bytes read at once. One buffer serves a stream for life: a flood must not become garbage here. */
 const READ = 16 * 1024;
+
+export interface ReadLinesOptions {
+  /** Bytes a second; who writes more waits for its own pipe. @default 524288 */
+  readonly rate?: number;
+  /** Bytes of a line. @default 8192 */
+  readonly maxLine?: number;
+}
 
 /**
  * Reads a stream of the process to its end, line by line. When `ended` is aborted it no longer holds
@@ -106,10 +111,10 @@ export async function readLines(
   stream: ReadableStream<Uint8Array>,
   onLine: (line: string) => void,
   ended: AbortSignal,
-  maxLine = 8192,
+  { rate = 512 * 1024, maxLine = 8192 }: ReadLinesOptions = {},
 ): Promise<void> {
   const decoder = new TextDecoder();
-  const bucket = createBucket(STREAM_RATE, STREAM_RATE);
+  const bucket = createBucket(rate, rate);
   const reader = stream.getReader({ mode: "byob" });
   // Each line is decoded by itself: a piece of a larger string would keep all of it.
   const line = new Uint8Array(maxLine);

@@ -70,7 +70,7 @@ Deno.test("readLines() gives lines however the chunks are cut, and cuts what nev
     stream("a", "b\nc\n", "d".repeat(20), "e".repeat(5), "\n\u00e9\nlast"),
     (line) => lines.push(line),
     ended,
-    10,
+    { maxLine: 10 },
   );
   deepStrictEqual(lines, ["ab", "c", "d".repeat(10), "d".repeat(10), "eeeee", "é", "last"]);
 });
@@ -87,7 +87,7 @@ Deno.test("readLines() holds back a stream that is too fast until it has ended",
       if (read.length === 1) setTimeout(() => ended.abort());
     },
     ended.signal,
-    700 * 1024,
+    { maxLine: 700 * 1024 },
   );
   deepStrictEqual(read, [false, true]);
 });

@@ -6,7 +6,11 @@ import type { LogLine } from "./types.ts";
 
 /** Event, host to guest, once, before any request. */
 export interface StartMessage {
-  readonly start: { readonly config: Readonly<Record<string, unknown>> };
+  readonly start: {
+    readonly config: Readonly<Record<string, unknown>>;
+    /** Bytes of one service request that the host takes. @default any */
+    readonly maxRequest?: number | undefined;
+  };
 }
 
 /** Request, host to guest. */
@@ -64,8 +68,11 @@ export function cut(text: unknown, length = MAX_MESSAGE): string {
 }
 
 export function parseStart(value: unknown): StartMessage | undefined {
-  const config = fields(fields(fields(value)?.start)?.config);
-  return config && { start: { config } };
+  const start = fields(fields(value)?.start);
+  const config = fields(start?.config);
+  const given = start?.maxRequest;
+  const maxRequest = typeof given === "number" ? given : undefined;
+  return config && { start: { config, maxRequest } };
 }
 
 export function parseCall(value: unknown): CallMessage | undefined {

@@ -2,7 +2,8 @@
  * Plain values to a JSON header with binary parts beside it, and back.
  *
  * Bytes anywhere in the value become parts, said in the header as `{"$part": n}`; an honest key of
- * that look gets one more `$`. Nothing here trusts its input: the way out copies (so a getter is read
+ * that look gets one more `$`. A long text goes beside the header too, as `{"$text": n}`: in JSON it would be held
+ * three times at once, as bytes, as JSON and as what it says. Nothing here trusts its input: the way out copies (so a getter is read
  * once), the way in is bounded in depth and in number of values.
  */
 
@@ -21,17 +22,30 @@ export interface Packed {
 export const MAX_DEPTH = 64;
 /** Binary parts in one value. */
 export const MAX_PARTS = 4096;
+/** Long texts in one value that go beside the header; more of them stand in it. */
+export const MAX_TEXTS = 256;
+/** Characters of a long text. */
+const TEXT_FROM = 32 * 1024;
 /** Values in one header: parsed JSON takes up to twenty times the memory of its text. */
 export const MAX_NODES = 1_000_000;
+
+const encoder = new TextEncoder();
+/** Not `fatal`: then Deno decodes by way of twice the memory. What is no UTF-8 becomes U+FFFD, which hurts nobody. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Throws `PlainError` with the path of the first thing that is not plain data. */
 export function pack(value: unknown): Packed {
   const parts: Uint8Array[] = [];
   const path: (string | number)[] = [];
+  let texts = 0;
 
   function copy(value: unknown, depth: number): unknown {
     switch (typeof value) {
       case "string":
+        // Half of a surrogate pair is nothing that UTF-8 can say.
+        if (value.length < TEXT_FROM || texts === MAX_TEXTS || !value.isWellFormed()) return value;
+        texts++;
+        return { $text: parts.push(encoder.encode(value)) - 1 };
       case "boolean":
         return value;
       case "number":
@@ -44,7 +58,7 @@ export function pack(value: unknown): Packed {
     }
     if (value === null) return null;
     if (value instanceof Uint8Array) {
-      if (parts.length === MAX_PARTS) fail(`is more than ${MAX_PARTS} binary parts`);
+      if (parts.length - texts === MAX_PARTS) fail(`is more than ${MAX_PARTS} binary parts`);
       return { $part: parts.push(value) - 1 };
     }
     if (depth === MAX_DEPTH) fail(`is nested more than ${MAX_DEPTH} levels deep, or in itself`);
@@ -111,6 +125,7 @@ export function unpack(header: string, parts: readonly Uint8Array[]): unknown {
   /** A part, or an object with keys that look like one: made anew, as keys change places. */
   function reviveEscaped(record: Record<string, unknown>, depth: number): unknown {
     if (Object.hasOwn(record, "$part")) return take(record.$part);
+    if (Object.hasOwn(record, "$text")) return textOf(take(record.$text));
     const plain: Record<string, unknown> = {};
     for (const [key, field] of Object.entries(record)) {
       if (key !== "__proto__") {
@@ -128,6 +143,14 @@ export function unpack(header: string, parts: readonly Uint8Array[]): unknown {
     return part;
   }
 
+  function textOf(part: Uint8Array): string {
+    try {
+      return decoder.decode(part);
+    } catch {
+      throw new PlainError("a text that is too long");
+    }
+  }
+
   let value: unknown;
   try {
     value = JSON.parse(header);
@@ -140,7 +163,7 @@ export function unpack(header: string, parts: readonly Uint8Array[]): unknown {
 }
 
 function isPartKey(key: string): boolean {
-  return /^\$+part$/.test(key);
+  return /^\$+(part|text)$/.test(key);
 }
 
 /** Counts the values of a JSON text before it is parsed; what stands in strings does not count. */

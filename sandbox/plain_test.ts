@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
-import { MAX_DEPTH, MAX_NODES, MAX_PARTS, pack, PlainError, unpack } from "./plain.ts";
+import { MAX_DEPTH, MAX_NODES, MAX_PARTS, MAX_TEXTS, pack, PlainError, unpack } from "./plain.ts";
 
 const through = (value: unknown) => {
   const { header, parts } = pack(value);
@@ -21,6 +21,10 @@ Deno.test("unpack() gives back what pack() was given", () => {
     { $part: 0 },
     { $$part: 1, $part: new Uint8Array([9]), other: 1 },
     { x: { $part: 1 }, y: new Uint8Array([1]), $part: { $$part: new Uint8Array([2]) } },
+    "long \ufeff é 😀".repeat(9000),
+    { $text: 0, $$text: "x", a: "y".repeat(40_000), $part: "z".repeat(40_000) },
+    `half a pair \ud800 ${"x".repeat(40_000)}`,
+    Array(300).fill("t".repeat(33_000)),
     { constructor: { prototype: 1 }, toString: "x", hasOwnProperty: false },
   ];
   for (const value of values) deepStrictEqual(through(value), value);
@@ -49,6 +53,20 @@ Deno.test("pack() throws when a value holds itself", () => {
   const loop: unknown[] = [];
   loop.push(loop);
   throws(() => pack(loop), /levels deep/);
+});
+
+Deno.test("pack() puts a long text beside the header, and only that", () => {
+  const { header, parts } = pack(["x".repeat(100_000), "short"]);
+  strictEqual(header, `[{"$text":0},"short"]`);
+  strictEqual(parts[0]!.length, 100_000);
+});
+
+Deno.test("pack() counts texts and bytes apart", () => {
+  const { parts } = pack([
+    Array(MAX_TEXTS + 1).fill("x".repeat(40_000)),
+    Array(MAX_PARTS).fill(new Uint8Array(1)),
+  ]);
+  strictEqual(parts.length, MAX_TEXTS + MAX_PARTS);
 });
 
 Deno.test("pack() throws when there are too many parts", () => {
@@ -81,6 +99,8 @@ Deno.test("unpack() throws when the header is not what pack() makes", () => {
     [`[{"$part":0},{"$part":0}]`, [part]],
     [`[{"$part":1},{"$part":0}]`, [part, part]],
     [`1`, [part]],
+    [`{"$text":0}`, []],
+    [`[{"$part":0},{"$text":0}]`, [part]],
     ["[".repeat(MAX_DEPTH + 1) + "]".repeat(MAX_DEPTH + 1), []],
     [`{"a":`.repeat(MAX_DEPTH + 1) + "1" + "}".repeat(MAX_DEPTH + 1), []],
   ];

@@ -3,6 +3,7 @@ import { findBarriers, type FoundBarriers, type WantedBarriers } from "./barrier
 import { keyOf } from "./runner_key.ts";
 import { createVersions } from "./versions.ts";
 import { createWatchdog } from "./watchdog.ts";
+import { quietly } from "./quietly.ts";
 import { type Runner, startRunner } from "./runner.ts";
 import type { Rewrite } from "./runner_process.ts";
 import type {
@@ -14,7 +15,7 @@ import type {
   RunnerSpec,
   RunnerUses,
 } from "./types.ts";
-import { SandboxError } from "./types.ts";
+import { END_REASONS, SandboxError } from "./types.ts";
 
 export interface PoolOptions {
   /** Holds a `DENO_DIR` for each plugin version, by digest. Absolute path. */
@@ -35,6 +36,8 @@ export interface PoolOptions {
   readonly graceMs?: number;
   /** From spawn to loaded. @default 30000 */
   readonly startMs?: number;
+  /** Bytes that a plugin version may keep in its `DENO_DIR` between two jobs. @default 67108864 */
+  readonly codeCacheBytes?: number;
   /** Where the short-lived socket folders go. @default the system's */
   readonly socketBase?: string;
   /** Which of the system's barriers are used where they work. @default all */
@@ -65,18 +68,9 @@ interface Waiter {
   readonly wake: () => void;
 }
 
-const NO_ENDS: Record<EndReason, number> = {
-  closed: 0,
-  cancelled: 0,
-  timed_out: 0,
-  cpu_exceeded: 0,
-  out_of_memory: 0,
-  output_exceeded: 0,
-  disk_exceeded: 0,
-  denied: 0,
-  crashed: 0,
-  lost: 0,
-};
+const NO_ENDS = Object.fromEntries(
+  END_REASONS.map((reason) => [reason, 0]),
+) as Record<EndReason, number>;
 
 export function createPool(options: PoolOptions): Pool {
   const { idleMs = 30_000, maxIdle = 8 } = options;
@@ -84,7 +78,7 @@ export function createPool(options: PoolOptions): Pool {
   const assets = options.assets ?? import.meta.dirname!;
   const interfaces = options.interfaces ??
     Deno.networkInterfaces().map(({ address }) => address);
-  const versions = createVersions(options.denoDirs);
+  const versions = createVersions(options.denoDirs, options.codeCacheBytes ?? 64 * 1024 * 1024);
   const realDeno = realPath(deno);
   const records = options.onUses && `${options.denoDirs}/records`;
   const watchdog = createWatchdog({ deno, assets, denoDir: `${options.denoDirs}/watchdog` });
@@ -208,20 +202,28 @@ export function createPool(options: PoolOptions): Pool {
     const signals = signal ? [signal, disposing.signal] : [disposing.signal];
     for (const each of signals) each.addEventListener("abort", abort, { once: true });
     const begun = (async () => {
+      const barriers = await find();
+      const { version, leave } = await versions.prepare(spec, either.signal);
       return await startRunner(spec, {
         deno: realDeno,
-        barriers: await find(),
+        barriers,
         records,
         rewrite: options.rewrite,
         assets,
         interfaces,
         watchdog,
-        ...await versions.prepare(spec),
+        ...version,
         denied: options.denied?.(),
         graceMs: options.graceMs,
         startMs: options.startMs,
         socketBase: options.socketBase,
         signal: either.signal,
+      }).then((runner) => {
+        runner.ended.then(leave);
+        return runner;
+      }, (error) => {
+        leave();
+        throw error;
       });
     })();
     const settled = begun.catch(() => {});
@@ -347,17 +349,10 @@ export function createPool(options: PoolOptions): Pool {
       await Promise.all(
         [...living.keys()].map((runner) => runner.end("closed", "The host is stopping")),
       );
+      await versions.settled();
       await watchdog[Symbol.asyncDispose]();
     },
   };
-}
-
-function quietly(listener: () => void): void {
-  try {
-    listener();
-  } catch {
-    // a listener's trouble is not the pool's
-  }
 }
 
 /** bwrap shows what is named: links must be followed before. */

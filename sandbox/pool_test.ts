@@ -31,6 +31,10 @@ export default { kind: "import", methods: {
     ctx.progress(0.5, "half");
     return ctx.config;
   },
+  chatter(count, ctx) { for (let i = 0; i < count; i++) ctx.log.info("line " + i); },
+  askMuch: (count, bytes, ctx) => Promise.all(Array.from({ length: count }, (_, i) =>
+    ctx.service("search", { i, bytes: new Uint8Array(bytes) }))),
+  text: (length, unit) => ({ text: unit.repeat(length / unit.length), bytes: new Uint8Array(3) }),
   ask: (name, ctx) => ctx.service(name, { q: 1 }),
   env: () => ({ ...process.env }),
   peek: (path) => { try { return Deno.readTextFileSync(path); } catch (error) { return error.name; } },
@@ -467,3 +471,56 @@ Deno.test("createPool() ends everything when it is disposed", () =>
     await fails(pool.acquire(spec()), "lost");
     await busy.release();
   }));
+
+Deno.test("call() holds no more of a guest's requests than in_flight_mb, and answers them all", () =>
+  withPool(async ({ pool, spec }) => {
+    const limits = { ...DEFAULT_LIMITS, in_flight_mb: 2, request_mb: 1 };
+    const grants = { ...NO_GRANTS, services: ["search"] };
+    await using desk = await pool.acquire(spec({ grants, limits }));
+    let held = 0;
+    let most = 0;
+    const search = async (input: unknown) => {
+      most = Math.max(most, ++held);
+      // Long enough for all the others to come, were they let in.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      held--;
+      return (input as { i: number }).i;
+    };
+    const answers = await desk.call("askMuch", [20, 1 << 20], { ...CALL, services: { search } });
+    deepStrictEqual(answers, Array.from({ length: 20 }, (_, i) => i));
+    ok(most <= 3, `${most} at once`);
+  }));
+
+Deno.test("call() carries long texts whole, of any script", () =>
+  withPool(async ({ pool, spec }) => {
+    await using desk = await pool.acquire(spec());
+    for (const unit of ["plain ascii ", "\u00e9\u20ac\u{1f600}\ufeff", "\ud800"]) {
+      const length = unit.length * 100_000;
+      const got = await desk.call("text", [length, unit], CALL);
+      deepStrictEqual(got, { text: unit.repeat(100_000), bytes: new Uint8Array(3) });
+    }
+  }));
+
+Deno.test("call() drops log lines above log_rate", () =>
+  withPool(async ({ pool, spec }) => {
+    const limits = { ...DEFAULT_LIMITS, log_rate: 5 };
+    await using desk = await pool.acquire(spec({ limits }));
+    const lines: LogLine[] = [];
+    await desk.call("chatter", [500], { ...CALL, onLog: (line) => lines.push(line) });
+    // Another few a second, however long it takes here.
+    ok(lines.length >= 5 && lines.length < 200, `${lines.length} lines`);
+  }));
+
+Deno.test("createPool() makes a DENO_DIR anew that a job has filled", () =>
+  withPool(async ({ pool, folder, spec }) => {
+    const cached = `${folder}/deno/test/gen/data`;
+    {
+      await using desk = await pool.acquire(spec({ trust: "sandboxed" }));
+      await Deno.mkdir(cached, { recursive: true });
+      await Deno.writeFile(`${cached}/x`, new Uint8Array(1 << 20));
+      strictEqual(await desk.call("echo", [1], CALL), 1);
+    }
+    await using desk = await pool.acquire(spec({ trust: "sandboxed" }));
+    await rejects(Deno.stat(cached), Deno.errors.NotFound);
+    strictEqual(await desk.call("echo", [1], CALL), 1);
+  }, { codeCacheBytes: 1 << 20 }));

@@ -11,7 +11,7 @@
  * - **event**: no answer. The id is the call it belongs to, 0 for the runner itself.
  * - **cancel**: the id is that of a request made before.
  */
-import { MAX_PARTS, pack, PlainError, unpack } from "./plain.ts";
+import { MAX_PARTS, MAX_TEXTS, pack, PlainError, unpack } from "./plain.ts";
 
 export type FrameKind = "request" | "response" | "event" | "cancel";
 
@@ -22,20 +22,26 @@ export interface Frame {
   readonly value: unknown;
   /** Bytes on the wire. */
   readonly size: number;
+  /** Bytes of memory that its value takes, at most. */
+  readonly weight: number;
 }
+
+export type FrameFault = "malformed" | "answer_too_large" | "request_too_large";
 
 /** A stream that is no sequence of frames within the bounds. Nothing behind it can be read. */
 export class FrameError extends Error {
   override readonly name = "FrameError";
-  constructor(message: string, readonly code: "malformed" | "too_large" = "malformed") {
+  constructor(message: string, readonly code: FrameFault = "malformed") {
     super(message);
   }
 }
 
 export interface DecoderOptions {
-  /** Bytes of one frame. */
+  /** Bytes of one answer; of any other frame, where nothing else is said. */
   readonly maxFrame: number;
-  /** Bytes of one event or cancel. @default 262144 */
+  /** Bytes of one request. @default maxFrame */
+  readonly maxRequest?: number;
+  /** Bytes of one event or cancel. @default 262144, or maxFrame if that is less */
   readonly maxEvent?: number;
 }
 
@@ -44,9 +50,12 @@ const KINDS: readonly FrameKind[] = ["request", "response", "event", "cancel"];
 const FIXED = 15;
 /** From here on a part is sent as it is, not copied into one block with what stands before it. */
 const COPY_BELOW = 16 * 1024;
+/** Parsed JSON takes up to so many times the memory of its text: `{},` makes an object of 64 bytes. */
+const PARSED = 20;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+/** Not `fatal`, see plain.ts. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The frame as blocks to send one after another. Throws `PlainError` if the value is not plain data. */
 export function encodeFrame(kind: FrameKind, id: number, value: unknown): Uint8Array[] {
@@ -109,50 +118,51 @@ export interface FrameDecoder {
 }
 
 export function createDecoder(options: DecoderOptions): FrameDecoder {
-  const { maxFrame, maxEvent = 256 * 1024 } = options;
-  /** A frame that is not whole yet: its bytes so far, at the start of a buffer made for all of it. */
-  let partial: Uint8Array | undefined;
-  let filled = 0;
-  /** Fewer bytes than say how long the frame is and what it is. */
+  const { maxFrame, maxRequest = maxFrame, maxEvent = Math.min(256 * 1024, maxFrame) } = options;
+  /** A frame that is not whole yet. */
+  let open: OpenFrame | undefined;
+  /** Fewer bytes than say what a frame is. */
   let rest: Uint8Array = new Uint8Array(0);
 
   /** Bytes of the frame at `at`, its length field included. */
   function frameSize(bytes: Uint8Array, at: number): number {
-    const length = readU32(bytes, at);
+    const size = readU32(bytes, at) + 4;
     const kind = KINDS[bytes[at + 4]!];
     if (kind === undefined) throw new FrameError(`a frame of kind ${bytes[at + 4]}`);
-    if (length < FIXED - 4) throw new FrameError(`a frame of ${length} bytes`);
-    const small = kind === "event" || kind === "cancel";
-    if (length + 4 > (small ? Math.min(maxEvent, maxFrame) : maxFrame)) {
-      // Of an answer it is worth saying that it is too large; anything else is broken.
+    if (size < FIXED) throw new FrameError(`a frame of ${size - 4} bytes`);
+    const most = kind === "response" ? maxFrame : kind === "request" ? maxRequest : maxEvent;
+    if (size > most) {
+      // Of an answer and a request it is worth saying that they are too large; anything else is broken.
       throw new FrameError(
-        `a ${kind} of ${length} bytes`,
-        kind === "response" ? "too_large" : "malformed",
+        `a ${kind} of ${size - 4} bytes`,
+        kind === "response"
+          ? "answer_too_large"
+          : kind === "request"
+          ? "request_too_large"
+          : "malformed",
       );
     }
-    return length + 4;
+    return size;
   }
 
   function push(bytes: Uint8Array, onFrame: (frame: Frame) => void): void {
     let at = 0;
-    if (partial !== undefined) {
-      at = Math.min(partial.length - filled, bytes.length);
-      partial.set(at === bytes.length ? bytes : bytes.subarray(0, at), filled);
-      filled += at;
-      if (filled < partial.length) return;
-      const whole = partial;
-      partial = undefined;
-      onFrame(parseFrame(whole, 0, whole.length));
+    if (open !== undefined) {
+      at = open.fill(bytes, 0);
+      const frame = open.whole();
+      if (frame === undefined) return;
+      open = undefined;
+      onFrame(frame);
     } else if (rest.length > 0) {
       bytes = concat([rest, bytes], rest.length + bytes.length);
       rest = new Uint8Array(0);
     }
     while (bytes.length - at >= 5) {
       const size = frameSize(bytes, at);
+      if (bytes.length - at < FIXED) break;
       if (bytes.length - at < size) {
-        partial = new Uint8Array(size);
-        partial.set(bytes.subarray(at));
-        filled = bytes.length - at;
+        open = openFrame(bytes.subarray(at), size);
+        open.fill(bytes, at);
         return;
       }
       onFrame(parseFrame(bytes, at, size));
@@ -164,35 +174,114 @@ export function createDecoder(options: DecoderOptions): FrameDecoder {
   return { push };
 }
 
+/** What the fixed bytes of a frame say of the others. */
+interface Layout {
+  readonly parts: number;
+  /** Bytes up to the end of the header. */
+  readonly front: number;
+}
+
+/** @param size Bytes of the frame. */
+function layoutOf(bytes: Uint8Array, at: number, size: number): Layout {
+  const parts = bytes[at + 13]! | bytes[at + 14]! << 8;
+  if (parts > MAX_PARTS + MAX_TEXTS) throw new FrameError(`${parts} parts`);
+  const front = FIXED + 4 * parts + readU32(bytes, at + 9);
+  if (front > size) throw new FrameError("a header longer than its frame");
+  return { parts, front };
+}
+
+/** Lengths of the parts, which fill the frame. */
+function partLengths(bytes: Uint8Array, at: number, size: number, layout: Layout): number[] {
+  let left = size - layout.front;
+  const lengths: number[] = [];
+  for (let i = 0; i < layout.parts; i++) {
+    const length = readU32(bytes, at + FIXED + 4 * i);
+    left -= length;
+    if (left < 0) throw new FrameError("a part longer than its frame");
+    lengths.push(length);
+  }
+  if (left > 0) throw new FrameError("bytes behind the last part");
+  return lengths;
+}
+
+interface OpenFrame {
+  /** Takes what belongs to the frame; says where in `bytes` it ends. */
+  fill(bytes: Uint8Array, from: number): number;
+  whole(): Frame | undefined;
+}
+
+/**
+ * A frame that comes in pieces: each goes to where it stays, a large part straight into its own memory, which is
+ * taken when the part begins. Announcing much takes nothing.
+ */
+function openFrame(start: Uint8Array, size: number): OpenFrame {
+  const layout = layoutOf(start, 0, size);
+  const front = new Uint8Array(layout.front);
+  const parts: Uint8Array[] = [];
+  let lengths: readonly number[] = [];
+  let current = front;
+  let filled = 0;
+  let complete = false;
+
+  /** What is filled next, once `current` is full. */
+  function next(): void {
+    if (current === front) lengths = partLengths(front, 0, size, layout);
+    else parts.push(current);
+    complete = parts.length === lengths.length;
+    if (!complete) current = new Uint8Array(lengths[parts.length]!);
+    filled = 0;
+  }
+
+  return {
+    fill(bytes, from) {
+      let at = from;
+      while (!complete) {
+        const count = Math.min(current.length - filled, bytes.length - at);
+        current.set(bytes.subarray(at, at + count), filled);
+        filled += count;
+        at += count;
+        if (filled < current.length) break;
+        next();
+      }
+      return at;
+    },
+    whole: () => complete ? makeFrame(front, 0, size, layout, parts) : undefined,
+  };
+}
+
 /** Parses the frame of `size` bytes at `at`. Parts are copies: they outlive the buffer. */
 function parseFrame(bytes: Uint8Array, at: number, size: number): Frame {
-  const end = at + size;
-  const headerLength = readU32(bytes, at + 9);
-  const count = bytes[at + 13]! | bytes[at + 14]! << 8;
-  if (count > MAX_PARTS) throw new FrameError(`${count} parts`);
-  let offset = at + FIXED + 4 * count;
-  const headerEnd = offset + headerLength;
-  if (headerEnd > end) throw new FrameError("a header longer than its frame");
+  const layout = layoutOf(bytes, at, size);
+  let offset = at + layout.front;
+  const parts = partLengths(bytes, at, size, layout).map((length) =>
+    bytes.slice(offset, offset += length)
+  );
+  return makeFrame(bytes, at, size, layout, parts);
+}
+
+function makeFrame(
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+  layout: Layout,
+  parts: readonly Uint8Array[],
+): Frame {
+  const headerAt = FIXED + 4 * layout.parts;
   let value: unknown;
   try {
-    const header = decoder.decode(bytes.subarray(offset, headerEnd));
-    const parts: Uint8Array[] = [];
-    offset = headerEnd;
-    for (let i = 0; i < count; i++) {
-      const partEnd = offset + readU32(bytes, at + FIXED + 4 * i);
-      if (partEnd > end) throw new FrameError("a part longer than its frame");
-      parts.push(bytes.slice(offset, partEnd));
-      offset = partEnd;
-    }
-    if (offset !== end) throw new FrameError("bytes behind the last part");
-    value = unpack(header, parts);
+    value = unpack(decoder.decode(bytes.subarray(at + headerAt, at + layout.front)), parts);
   } catch (error) {
-    if (error instanceof FrameError) throw error;
     throw new FrameError(
-      error instanceof PlainError ? error.message : "a header that is not UTF-8",
+      error instanceof PlainError ? error.message : "a header that is too long",
     );
   }
-  return { kind: KINDS[bytes[at + 4]!]!, id: readU32(bytes, at + 5), value, size };
+  return {
+    kind: KINDS[bytes[at + 4]!]!,
+    id: readU32(bytes, at + 5),
+    value,
+    size,
+    weight: size + (PARSED - 1) * (layout.front - headerAt),
+  };
 }
 
 function readU32(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,4 @@
-import { deepStrictEqual, strictEqual, throws } from "node:assert/strict";
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert/strict";
 import {
   createDecoder,
   encodeFrame,
@@ -32,6 +32,9 @@ const FRAMES = [
   ["response", 0xffff_ffff, { ok: [new Uint8Array([1]), new Uint8Array(0)] }],
   ["event", 0, { event: "log", message: "é".repeat(300) }],
   ["cancel", 3, null],
+  ["response", 4, {
+    ok: [new Uint8Array(20_000).fill(1), "\ufeffé".repeat(20_000), new Uint8Array(0)],
+  }],
 ] as const;
 
 Deno.test("createDecoder() gives back the frames however the stream is cut", () => {
@@ -91,7 +94,6 @@ Deno.test("createDecoder() throws when a frame is malformed", () => {
     ["not JSON", raw({ header: new TextEncoder().encode("{") })],
     ["too many parts", raw({ parts: Array(5000).fill(0) })],
     ["event too large", raw({ length: 1 << 19 })],
-    ["request too large", raw({ kind: 0, length: MAX + 1 })],
     ["all ones", new Uint8Array(64).fill(255)],
   ];
   for (const [name, bytes] of cases) {
@@ -103,12 +105,51 @@ Deno.test("createDecoder() throws when a frame is malformed", () => {
   }
 });
 
-Deno.test("createDecoder() says too_large before it reads an answer over the bound", () => {
-  const start = raw({ kind: 1, length: MAX }).slice(0, 5);
-  throws(
-    () => decode([start]),
-    (error) => error instanceof FrameError && error.code === "too_large",
-  );
+Deno.test("createDecoder() says that an answer or a request is too large before it reads it", () => {
+  const cases = [[1, "answer_too_large"], [0, "request_too_large"]] as const;
+  for (const [kind, code] of cases) {
+    const start = raw({ kind, length: MAX }).slice(0, 5);
+    throws(
+      () => decode([start]),
+      (error) => error instanceof FrameError && error.code === code,
+    );
+  }
+});
+
+Deno.test("createDecoder() bounds requests, events and answers each by its own figure", () => {
+  const bounds = { maxFrame: 100, maxRequest: 200, maxEvent: 300 };
+  const most = { response: 100, request: 200, event: 300, cancel: 300 } as const;
+  for (const [kind, bytes] of Object.entries(most)) {
+    const frame = (size: number) => {
+      const empty = encodeFrame(kind as keyof typeof most, 1, "");
+      return bytesOf(encodeFrame(kind as keyof typeof most, 1, "x".repeat(size - sizeOf(empty))));
+    };
+    createDecoder(bounds).push(frame(bytes), () => {});
+    throws(() => createDecoder(bounds).push(frame(bytes + 1), () => {}), FrameError, kind);
+  }
+});
+
+Deno.test("createDecoder() finds a frame malformed before its parts have come", () => {
+  const cases: [string, Uint8Array][] = [
+    ["a header", raw({ kind: 1, headerLength: 5000, body: 900 })],
+    ["a part", raw({ kind: 1, parts: [500, 500], body: 900 })],
+    ["bytes behind", raw({ kind: 1, parts: [500], body: 900 })],
+  ];
+  for (const [message, bytes] of cases) {
+    throws(
+      () => decode([bytes.slice(0, 100)]),
+      (error) => String(error).includes(message),
+      message,
+    );
+  }
+});
+
+Deno.test("createDecoder() weighs a frame by what its header can become", () => {
+  const [text, bytes] = [`{"ok":[${"{},".repeat(999)}{}]}`, new Uint8Array(50_000)];
+  const [objects] = decode(encodeFrame("response", 1, JSON.parse(text)));
+  strictEqual(objects!.weight, objects!.size + 19 * text.length);
+  const [plain] = decode(encodeFrame("response", 1, bytes));
+  ok(plain!.weight < plain!.size + 1000);
 });
 
 Deno.test("encodeFrame() sends large parts as they are", () => {

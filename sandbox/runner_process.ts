@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { AuditTail } from "./audit_tail.ts";
 import { createUses, judgeByGrants } from "./audit_use.ts";
 import { enclose } from "./barriers.ts";
-import { processArgs, type WorkerPermissions, workerPermissions } from "./flags.ts";
+import { GrantError, processArgs, type WorkerPermissions, workerPermissions } from "./flags.ts";
 import type { RunnerOptions } from "./runner.ts";
 import type { RunnerSpec } from "./types.ts";
 
@@ -47,7 +47,12 @@ export interface SpawnedRunner {
   readonly shelled: boolean;
   /** Reads what it asks for. */
   readonly tail: AuditTail | undefined;
+  /** The value of `MARK`, of a runner that may start programs. */
+  readonly mark: string | undefined;
 }
+
+/** The environment variable by which is known what a runner has started, wherever that has gone. */
+export const MARK = "CARREL_RUNNER";
 
 /** Throws `GrantError`, and what `Deno.Command` and the file system throw. */
 export function spawnRunner(
@@ -57,6 +62,9 @@ export function spawnRunner(
 ): SpawnedRunner {
   const { grants, bundle, limits, trust } = spec;
   const { assets, denoDir, records } = options;
+  if (grants.run.length > 0 && trust !== "trusted") {
+    throw new GrantError(`Cannot grant "${grants.run[0]}": only a trusted plugin runs programs`);
+  }
   const files = CHILD_FILES.map((file) => `${assets}/${file}`);
   const { rewrite = (walls) => walls } = options;
   const args = processArgs(grants, {
@@ -90,18 +98,22 @@ export function spawnRunner(
   const tail = record === undefined
     ? undefined
     : new AuditTail(record, createUses(judgeByGrants(grants, { files, bundle, socket })));
+  const mark = grants.run.length > 0 ? crypto.randomUUID() : undefined;
   try {
     const process = new Deno.Command(enclosed.program, {
       args: [...enclosed.args],
       clearEnv: true,
-      env: environment(grants.env, denoDir, record),
+      env: {
+        ...environment(grants.env, denoDir, record),
+        ...(mark === undefined ? {} : { [MARK]: mark }),
+      },
       cwd: "/",
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
       detached: true, // as the watchdog is
     }).spawn();
-    return { process, shelled: enclosed.shelled, tail };
+    return { process, shelled: enclosed.shelled, tail, mark };
   } catch (error) {
     void tail?.finish();
     throw error;

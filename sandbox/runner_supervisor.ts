@@ -5,14 +5,15 @@ import { createCalls, endError } from "./calls.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { createLog, readLines } from "./log.ts";
 import { createRedactor, withSecrets } from "./redact.ts";
+import { killMarked, killTree } from "./kill_tree.ts";
 import type { GuestEvent } from "./messages.ts";
 import { encodeFrame, FrameError } from "./protocol.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import type { SpawnedRunner } from "./runner_process.ts";
+import { MARK, type SpawnedRunner } from "./runner_process.ts";
 import type { EndReason, RunnerEnd, RunnerSpec } from "./types.ts";
 import type { Kill } from "./watchdog.ts";
 
-/** Answers carry a header and names beside what counts as output. */
+/** Answers and requests carry a header and names beside what counts. */
 const FRAME_SLACK = 64 * 1024;
 const MIB = 1024 * 1024;
 /** The kernel counts more to a cgroup than the watchdog does. */
@@ -29,7 +30,7 @@ export interface SupervisedRunner extends Runner {
 export function superviseRunner(
   spec: RunnerSpec,
   options: RunnerOptions,
-  { process, shelled, tail }: SpawnedRunner,
+  { process, shelled, tail, mark }: SpawnedRunner,
 ): SupervisedRunner {
   const { plugin, limits } = spec;
   const pid = process.pid;
@@ -41,14 +42,15 @@ export function superviseRunner(
   let connection: Connection | undefined;
 
   const redactor = createRedactor();
-  const log = createLog({ onLine: (line) => calls.hear(line) });
+  const log = createLog({ rate: limits.log_rate, onLine: (line) => calls.hear(line) });
   const calls = createCalls({
     plugin,
     services: spec.grants.services,
     onService: (service, granted) => tail?.note("services", service, granted),
-    wallSeconds: limits.wall_s,
+    limits,
     graceMs: options.graceMs ?? 2000,
     send: (blocks) => connection?.send(blocks),
+    onRoom: () => connection?.resume(),
     end: (reason, message) => void end(reason, message),
     rearm: () => watch.rearm(),
     onEvent,
@@ -60,11 +62,13 @@ export function superviseRunner(
       process.stdout,
       (line) => log.add("info", "stdout", redactor.text(line)),
       dead.signal,
+      { rate: limits.stream_rate_kb * 1024 },
     ),
     readLines(
       process.stderr,
       (line) => log.add("warn", "stderr", redactor.text(line)),
       dead.signal,
+      { rate: limits.stream_rate_kb * 1024 },
     ),
   ]);
   const watch = options.watchdog.watch(pid, {
@@ -105,19 +109,28 @@ export function superviseRunner(
   }
 
   function connect(socket: Deno.Conn): void {
+    const maxRequest = limits.request_mb * MIB + FRAME_SLACK;
     connection = createConnection(socket, {
       maxFrame: limits.output_mb * MIB + FRAME_SLACK,
+      maxRequest,
+      maxEvent: limits.event_kb * 1024,
+      room: () => calls.held + (connection?.queued ?? 0) <= limits.in_flight_mb * MIB,
       onFrame: calls.onFrame,
       onClose,
     });
     if (ending) return connection.close();
-    connection.send(encodeFrame("event", 0, { start: { config: spec.config } }));
+    connection.send(encodeFrame("event", 0, { start: { config: spec.config, maxRequest } }));
   }
 
   function onClose(error: unknown): void {
     if (error instanceof FrameError) {
-      const [reason, why] = error.code === "too_large"
+      const [reason, why] = error.code === "answer_too_large"
         ? ["output_exceeded", `its answer is larger than ${limits.output_mb} MiB`] as const
+        : error.code === "request_too_large"
+        ? [
+          "output_exceeded",
+          `it sent ${error.message} to the host, its limit is ${limits.request_mb} MiB`,
+        ] as const
         : ["crashed", `it sent ${error.message}`] as const;
       void end(reason, `Cannot go on with "${plugin}": ${why}`);
     } else if (!ending) {
@@ -134,6 +147,7 @@ export function superviseRunner(
     if (!ending) {
       ending = { reason, message };
       connection?.close();
+      if (mark !== undefined) killTree(pid);
       try {
         process.kill("SIGKILL");
       } catch {
@@ -145,6 +159,7 @@ export function superviseRunner(
 
   const ended = (async () => {
     const status = await process.status;
+    if (mark !== undefined) killMarked(MARK, mark);
     dead.abort();
     // Under bwrap the end of the streams says that the processes inside are gone too.
     const [kill] = await Promise.all([watch.stop(), streams.catch(() => {})]);

@@ -2,16 +2,19 @@
 import type { Answer, ErrorMessage, ServiceMessage } from "./messages.ts";
 import { PlainError } from "./plain.ts";
 import { encodeFrame, FrameError } from "./protocol.ts";
-import type { CallOptions } from "./types.ts";
+import type { CallOptions, Limits } from "./types.ts";
 
 export interface ServicesHost {
   /** For messages: the plugin's id. */
   readonly plugin: string;
   /** Host services that the spec grants. */
   readonly services: readonly string[];
+  readonly limits: Limits;
   send(blocks: readonly Uint8Array[]): void;
   /** Told of each request. */
   onService?: ((service: string, granted: boolean) => void) | undefined;
+  /** Told that a request is no longer held. */
+  onRoom?: (() => void) | undefined;
 }
 
 /** The call in whose course a service is asked for. */
@@ -26,16 +29,22 @@ export interface ServedCall {
 
 export interface Services {
   /** Answers a request, in its time. Throws `FrameError` when there are too many. */
-  onRequest(id: number, message: ServiceMessage, call: ServedCall | undefined): void;
+  onRequest(
+    id: number,
+    message: ServiceMessage,
+    call: ServedCall | undefined,
+    /** Bytes of memory that it takes. */
+    weight: number,
+  ): void;
+  /** Bytes of memory for the requests that are under way. */
+  readonly held: number;
   /** The runner is gone: no more answers. */
   stop(): void;
 }
 
-/** Requests under way; our own guest asks for 32 at most. */
-const MAX_SERVICES = 256;
-
 export function createServices(host: ServicesHost): Services {
   let underWay = 0;
+  let held = 0;
   let stopped = false;
 
   function reply(id: number, service: string, answer: Answer): void {
@@ -72,15 +81,24 @@ export function createServices(host: ServicesHost): Services {
   }
 
   return {
-    onRequest(id, message, call) {
-      if (underWay >= MAX_SERVICES) {
-        throw new FrameError(`more than ${MAX_SERVICES} service requests at once`);
+    onRequest(id, message, call, weight) {
+      const { requests } = host.limits;
+      if (underWay >= requests) {
+        throw new FrameError(`more than ${requests} service requests at once`);
       }
       underWay++;
+      held += weight;
+      const { service } = message;
       serve(message, call).then((answer) => {
         underWay--;
-        if (!stopped) reply(id, message.service, answer);
+        held -= weight;
+        if (stopped) return;
+        reply(id, service, answer);
+        host.onRoom?.();
       });
+    },
+    get held() {
+      return held;
     },
     stop() {
       stopped = true;

@@ -32,6 +32,8 @@ export interface Grants {
   readonly write: readonly string[];
   /** Names of environment variables. */
   readonly env: readonly string[];
+  /** Programs that it may start, absolute paths. At the level `trusted` only: they run outside of all this. */
+  readonly run: readonly string[];
   /** Host services that the guest may call. */
   readonly services: readonly string[];
   /** Capabilities of other plugins that the guest may call. */
@@ -46,6 +48,7 @@ export const NO_GRANTS: Grants = {
   read: [],
   write: [],
   env: [],
+  run: [],
   services: [],
   calls: [],
 };
@@ -63,6 +66,25 @@ export interface Limits {
   readonly disk_mb: number;
   /** Runners of this plugin at once. */
   readonly concurrency: number;
+  /** Log lines a second; more are counted and dropped. */
+  readonly log_rate: number;
+  /** What is read of each of its output streams, KiB a second; a plugin that writes more waits for its own pipe. */
+  readonly stream_rate_kb: number;
+  /** Messages a second that the host did not ask for: events, service requests. Twice as many at once. */
+  readonly message_rate: number;
+  /** The same in MiB a second. */
+  readonly message_rate_mb: number;
+  /** Bytes of one event, KiB. */
+  readonly event_kb: number;
+  /** Bytes of one service request, MiB. */
+  readonly request_mb: number;
+  /** Service requests under way at once. */
+  readonly requests: number;
+  /**
+   * Memory of the host for requests that are under way and for what the runner has not read yet, MiB; above it no
+   * more is read from the runner until there is room.
+   */
+  readonly in_flight_mb: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -72,6 +94,14 @@ export const DEFAULT_LIMITS: Limits = {
   output_mb: 64,
   disk_mb: 256,
   concurrency: 2,
+  log_rate: 500,
+  stream_rate_kb: 512,
+  message_rate: 20_000,
+  message_rate_mb: 64,
+  event_kb: 256,
+  request_mb: 16,
+  requests: 256,
+  in_flight_mb: 64,
 };
 
 /** `sandboxed`: a fresh runner for each job. `restricted`, `trusted`: warm runners, reused one job after another. */
@@ -103,17 +133,19 @@ export interface SecretSource {
 }
 
 /** Why a runner is gone. `closed` is the only good end. */
-export type EndReason =
-  | "closed"
-  | "cancelled"
-  | "timed_out"
-  | "cpu_exceeded"
-  | "out_of_memory"
-  | "output_exceeded"
-  | "disk_exceeded"
-  | "denied"
-  | "crashed"
-  | "lost";
+export const END_REASONS = [
+  "closed",
+  "cancelled",
+  "timed_out",
+  "cpu_exceeded",
+  "out_of_memory",
+  "output_exceeded",
+  "disk_exceeded",
+  "denied",
+  "crashed",
+  "lost",
+] as const;
+export type EndReason = typeof END_REASONS[number];
 
 export interface RunnerEnd {
   readonly reason: EndReason;

@@ -7,6 +7,7 @@
  * is, a moment later, every runner.
  */
 import { type CgroupHome, findCgroupHome } from "./cgroup.ts";
+import { killTree } from "./kill_tree.ts";
 import { createGroups } from "./watchdog_groups.ts";
 import { createReader, type Usage } from "./watchdog_usage.ts";
 
@@ -34,7 +35,8 @@ function say(line: string): void {
 }
 
 function kill(pid: number, tree: readonly number[]): void {
-  for (const each of [pid, ...tree]) {
+  killTree(pid);
+  for (const each of tree) {
     try {
       Deno.kill(each, "SIGKILL");
     } catch {

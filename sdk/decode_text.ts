@@ -47,10 +47,13 @@ export function charsetOf(mediaType: string): string | undefined {
   return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(mediaType)?.[1];
 }
 
+/** How much of the bytes `looksBinary` looks at. */
+const PROBE = 64 * 1024;
+
 /** Whether bytes are no text in any encoding: they hold zeros or many control codes. */
 export function looksBinary(bytes: Uint8Array): boolean {
   if (byteOrderMark(bytes) !== undefined || unmarkedUtf16(bytes) !== undefined) return false;
-  const head = bytes.subarray(0, 8192);
+  const head = bytes.subarray(0, PROBE);
   let controls = 0;
   for (const byte of head) {
     if (byte === 0) return true;
@@ -59,7 +62,7 @@ export function looksBinary(bytes: Uint8Array): boolean {
       controls++;
     }
   }
-  return controls > head.length / 50;
+  return controls > head.length / 100;
 }
 
 /** For bytes that are not valid UTF-8. */

@@ -82,5 +82,6 @@ Deno.test("looksBinary() tells data from text", () => {
   assert.equal(looksBinary(utf16("plain words in wide letters", false)), false);
   assert.equal(looksBinary(new Uint8Array([0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 0, 0])), true);
   assert.equal(looksBinary(latin("\x89PNG\r\n\x1A\n\x01\x02\x03\x04")), true);
+  assert.equal(looksBinary(latin("a text at first".repeat(1000) + "\x00")), true);
   assert.equal(looksBinary(new Uint8Array()), false);
 });

@@ -25,7 +25,8 @@ const RETRYABLE_STATUS = new Set([408, 425, 429]);
  * Brings the bytes behind an http(s) URL, within bounds, and says in a stable code why it could not.
  *
  * Redirects are followed as far as the runner's grants reach. One that leads out of them ends with
- * `redirected` and `data.url`, so that the host can start the stage again with that site granted.
+ * `redirected` and `data.url`: the host then looks for itself where the source's URL leads, and starts the stage
+ * again with that site granted. A redirect that only this request gets (by its user, its headers) is not followed.
  *
  * Throws `PluginError` with `invalid_url`, `fetch_failed` (retryable, unless no server has that name),
  * `http_error` (with

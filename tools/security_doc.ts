@@ -47,6 +47,10 @@ const TAIL = `## What is not protected
 - **DNS.** Looking up a granted name tells the name server. What is denied is checked after the look-up, at each
   request: a name that changes its address gains nothing.
 - **A burst between two looks.** Within 50 ms a plugin can pass its memory limit by what it can touch in that time.
+- **A plugin's own code cache.** Deno keeps one for each version, and a plugin can write into it by imports of \`data:\`
+  URLs. It counts as disk while the job runs; after each job one above 64 MiB (\`runners.code_cache_mb\`) is removed, and
+  no job of a sandboxed version starts in one that is. Until then it holds what its jobs at once may write.
+- **Bytes written to a file system in memory.** Linux counts none of them; the data folder should lie on a disk.
 - **Bytes written, on a system without /proc.** On macOS memory is estimated and written bytes are not counted; it is
   untried there. Windows is not supported.
 - **What a guest can see.** Its own process id, arguments (the path of its socket among them), processor count,

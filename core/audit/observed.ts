@@ -2,13 +2,14 @@
  * What a plugin really used, against what it was granted and what it declares. Pure but for `readUses`.
  *
  * Deno's record covers `net read write env`. For `services` and `calls` the host must write down
- * `permission.used` itself at each use; a URL pattern (`match`) is nothing that is used, so tightening leaves
- * it alone.
+ * `permission.used` itself at each use; a URL pattern (`match`) is nothing that is used, and Deno keeps no record of the
+ * programs that are run, so tightening leaves both alone.
  */
 import type { PermissionUse } from "../../sandbox/audit_use.ts";
+import { covers } from "../../sandbox/covers.ts";
 import type { Config } from "../plugins/config.ts";
-import { NOTHING_DECLARED, PERMISSIONS, resolveGrants } from "../plugins/grants.ts";
-import type { DeclaredGrants, PermissionName } from "../plugins/plugins.ts";
+import { NOTHING_DECLARED, resolveGrants } from "../plugins/grants.ts";
+import { type DeclaredGrants, type PermissionName, PERMISSIONS } from "../plugins/plugins.ts";
 import type { Audit, AuditEvent, AuditRow } from "./audit.ts";
 
 /** `PermissionUse` of any permission, with the entries of the manifest that stand for it. */
@@ -25,7 +26,9 @@ export interface EntryContext {
   readonly config?: Config | undefined;
 }
 
-const OBSERVED: readonly string[] = ["net", "read", "write", "env", "services", "calls"];
+const OBSERVED: readonly string[] = PERMISSIONS.filter((name) =>
+  name !== "match" && name !== "run"
+);
 
 /**
  * The entries that cover a use that was granted. What `${source.site}` stood for is no longer known, so such an
@@ -87,7 +90,7 @@ function coversValue(permission: PermissionName, entry: string, value: string): 
       : entry === value;
   }
   if (permission === "read" || permission === "write") {
-    return value === entry || value.startsWith(entry === "/" ? "/" : `${entry}/`);
+    return covers(entry, value);
   }
   return entry === value;
 }

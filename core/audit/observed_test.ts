@@ -159,6 +159,7 @@ Deno.test("tightened() leaves the grants that were used, and adds none", () => {
     read: ["/papers"],
     write: [],
     env: [],
+    run: [],
     services: [],
     calls: ["text.generate"],
     match: ["https://a.example/*"],

@@ -1,5 +1,5 @@
 /** Who may do what: users, tokens (stored hashed) and one-minute tickets. */
-import type { Actor, Role } from "../library/library.ts";
+import type { Actor, Role } from "./actor.ts";
 
 export interface TokenInfo {
   readonly id: string;

@@ -1,7 +1,7 @@
 /** Users and tokens in the sql store. */
 import { CarrelError } from "../errors.ts";
 import { newId } from "../ids.ts";
-import type { Actor, Role } from "../library/library.ts";
+import type { Actor, Role } from "./actor.ts";
 import type { SqlStore, Tx } from "../stores/sql.ts";
 import type { Auth, TokenInfo } from "./auth.ts";
 import { createTickets } from "./tickets.ts";

@@ -1,5 +1,5 @@
 /** Tickets: they stand for an actor where no header can be sent, for one minute and once. */
-import type { Actor } from "../library/library.ts";
+import type { Actor } from "./actor.ts";
 import { hashToken, randomSecret } from "./tokens.ts";
 
 export interface TicketOptions {

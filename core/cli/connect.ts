@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type Client, createClient } from "./client.ts";
 import { dataDir, dataDirError } from "./data_dir.ts";
 import { CliError, EXIT } from "./errors.ts";
-import type { RunningHost } from "./host_contract.ts";
+import type { RunningHost } from "../host_contract.ts";
 import type { Io } from "./io.ts";
 
 export interface ConnectOptions {

@@ -1,4 +1,5 @@
 /** Asks a person about the permissions of a plugin, or takes the answers of the command line. */
+import type { PermissionName } from "../plugins/plugins.ts";
 import { askOneOf, askYesNo } from "./ask.ts";
 import type { ConsentJson } from "./wire.ts";
 import { CliError, EXIT, usageError } from "./errors.ts";
@@ -9,7 +10,6 @@ import { clean, wrap } from "./width.ts";
 /** Permissions that the command line grants, by kind; the values as the manifest spells them. */
 export type Allowed = Readonly<Partial<Record<PermissionName, readonly string[]>>>;
 type Permission = ConsentJson["permissions"][number];
-export type PermissionName = "net" | "read" | "write" | "env" | "services" | "calls" | "match";
 
 /** The flag of each kind of permission. */
 export const ALLOW_FLAGS: Readonly<Record<PermissionName, string>> = {
@@ -17,6 +17,7 @@ export const ALLOW_FLAGS: Readonly<Record<PermissionName, string>> = {
   read: "--allow-read",
   write: "--allow-write",
   env: "--allow-env",
+  run: "--allow-run",
   services: "--allow-service",
   calls: "--allow-call",
   match: "--allow-match",
@@ -90,6 +91,7 @@ export function consentLines(consent: ConsentJson, style: Style, width: number):
     style.dim(`  code ${consent.digest.slice(0, 16)}…`),
     "",
     ...differenceLines(consent, style),
+    ...limitLines(consent, style, room),
     consent.permissions.length === 0
       ? "It asks for no permission: it gets the bytes of one job, and nothing else."
       : kind === "setting"
@@ -108,6 +110,19 @@ export function consentLines(consent: ConsentJson, style: Style, width: number):
     );
   }
   return lines;
+}
+
+/** The limits of which it asks for more than others get. */
+function limitLines({ kind, limit_requests }: ConsentJson, style: Style, room: number): string[] {
+  if (limit_requests.length === 0 || kind === "setting" || kind === "request") return [];
+  return [
+    "It asks for more than the default:",
+    ...limit_requests.flatMap(({ text }) => {
+      const [first = "", ...more] = wrap(clean(text), room);
+      return [style.yellow(`  ^ ${first}`), ...more.map((line) => style.yellow(`    ${line}`))];
+    }),
+    "",
+  ];
 }
 
 /** What an update asks for beside what the version before did. */
@@ -198,7 +213,12 @@ export async function decideConsent(
   const beforehand = consent.permissions.filter((one) =>
     standing(consent, one) === "granted" || granted(consent, options.allowed).includes(one)
   );
-  if (options.yes) return beforehand.map((one) => one.key);
+  if (options.yes) {
+    for (const line of limitLines(consent, style, Math.max(40, Math.min(width, 100)) - 4)) {
+      say(line);
+    }
+    return beforehand.map((one) => one.key);
+  }
   for (const line of consentLines(consent, style, width)) say(line);
   if (!io.terminal.in) {
     for (const permission of consent.permissions) {

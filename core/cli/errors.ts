@@ -92,9 +92,18 @@ const LISTS: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** The hints that the code alone does not tell. */
-function hintByMessage({ code, message }: { readonly code: string; readonly message: string }) {
+/** The hints that the code alone does not tell; null where there is none to give. */
+function hintByMessage(
+  { code, message }: { readonly code: string; readonly message: string },
+): string | null | undefined {
   switch (code) {
+    case "forbidden":
+      return message.includes("install_policy")
+        ? "carrel plugin available --json shows where it is: it can be installed from there. Or set another policy in config/carrel.yaml."
+        : undefined;
+    case "damaged":
+      // A plugin whose files are not the ones that were signed: no file of the library is.
+      return /carrel\.(lock|sig)\.json/.test(message) ? null : undefined;
     case "not_found":
       return LISTS.find(([pattern]) => pattern.test(message))?.[1];
     case "no_plugin":
@@ -120,6 +129,10 @@ export function hintFor(
 ): string | undefined {
   // A message that names an option says itself how to go on.
   if (error.message.includes(" --")) return undefined;
-  const hint = hintByMessage(error) ?? HINTS[error.code];
-  return job === undefined ? hint : hint?.replace(/\bID\b/, job);
+  const found = hintByMessage(error);
+  const hint = found === undefined ? HINTS[error.code] : found ?? undefined;
+  // What was no job, such as an install, is just done again.
+  return job === undefined
+    ? hint?.replace(/, then: carrel job retry ID$/, ", and try again.")
+    : hint?.replace(/\bID\b/, job);
 }

@@ -34,3 +34,21 @@ Deno.test("hintFor() tells exports from imports, and pages from files", () => {
   assert.equal(hint("empty", 'Cannot import "a.md": the file is empty'), undefined);
   assert.equal(new CliError("empty", page, { hint: "mine" }).hint, "mine");
 });
+
+Deno.test("hintFor() sends to a job only where there is one, and to no other file for a plugin's", () => {
+  assert.equal(
+    hint("fetch_failed", 'Cannot fetch "https://x/carrel.yaml": the server refuses connections.'),
+    "Check the address and the network, and try again.",
+  );
+  assert.match(
+    hint("fetch_failed", 'Cannot fetch "https://x/": why.', "import_1")!,
+    /retry import_1/,
+  );
+  const changed =
+    'Cannot use "x.carrel": the file "mod.ts" is not the one that carrel.lock.json speaks of.';
+  assert.equal(hint("damaged", changed), undefined);
+  assert.match(hint("damaged", 'Cannot read "a.pdf": it ends too early.')!, /fetch it again/);
+  const policy =
+    'Cannot install "import.x": the registry does not vouch for it (setting plugins.install_policy).';
+  assert.match(hint("forbidden", policy)!, /carrel plugin available/);
+});

@@ -4,7 +4,7 @@ import { hasEnded } from "./wire.ts";
 import type { Client } from "./client.ts";
 import { CliError, hintFor, interruptedError } from "./errors.ts";
 import { count } from "./format.ts";
-import type { Bar, Outcome } from "./progress.ts";
+import type { Bar, Outcome, ProgressBoard } from "./progress.ts";
 import type { Session } from "./session.ts";
 import { messageOf } from "./subject.ts";
 import { clean } from "./width.ts";
@@ -49,6 +49,20 @@ export async function followJob(
     bar.end(job.status as Outcome, job.error ? `${job.error.code}: ${job.error.message}` : "");
   }
   return job;
+}
+
+/**
+ * Shows the question of a job that waits for a permission, and how to answer it: a bar has no room for that.
+ * Without a terminal each event is a line already.
+ */
+export function showQuestions(
+  session: Session,
+  board: ProgressBoard,
+): (event: JobEventJson) => void {
+  return ({ status, message }) => {
+    if (status !== "waiting" || message === null || !session.io.terminal.err) return;
+    board.line(`${session.style.yellow("?")} ${clean(message)}`);
+  };
 }
 
 /** The job, with the names of files in what it says. */

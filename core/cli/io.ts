@@ -1,5 +1,5 @@
 /** All that a command touches outside itself, so that tests can hand in their own. */
-import type { RunningHost, StartOptions } from "./host_contract.ts";
+import type { RunningHost, StartOptions } from "../host_contract.ts";
 
 export interface Sink {
   write(text: string | Uint8Array): void;

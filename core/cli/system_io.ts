@@ -1,7 +1,7 @@
 /** The terminal, the process and the host of this machine, as commands see them. */
 import { isAbsolute, join } from "node:path";
 import { PROGRAM_DIR } from "../assets.ts";
-import type { RunningHost, StartOptions } from "./host_contract.ts";
+import type { RunningHost, StartOptions } from "../host_contract.ts";
 import type { DataLock, Io, Sink } from "./io.ts";
 
 /** Writes all of the bytes; a reader that has gone (`carrel … | head`) ends the output, not the command. */

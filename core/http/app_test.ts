@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { ROLES } from "../library/library.ts";
+import { ROLES } from "../auth/actor.ts";
 import { testApp } from "./testing/memory_host.ts";
 import { problemOf } from "./testing/problem.ts";
 

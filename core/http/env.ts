@@ -1,5 +1,5 @@
 /** What goes with a request through the HTTP layer, and what the layer can be told. */
-import type { Actor } from "../library/library.ts";
+import type { Actor } from "../auth/actor.ts";
 
 export interface HttpEnv {
   /** What `Deno.serve` hands over beside the request; absent where an app is called directly. */

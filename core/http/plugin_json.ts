@@ -54,6 +54,7 @@ export function pluginJson(
     formats: [...manifest.formats],
     permissions: permissions.map(permissionJson),
     limits: { ...plugin.limits },
+    limit_requests: plugin.limitRequests.map((request) => ({ ...request })),
     config: { ...plugin.config },
     state: plugin.state,
     signed_by: plugin.signedBy ?? null,
@@ -86,6 +87,7 @@ export function consentJson(consent: Consent): ConsentJson {
     permissions: consent.permissions.map(permissionJson),
     warnings: [...consent.warnings],
     limits: { ...consent.limits },
+    limit_requests: consent.limitRequests.map((request) => ({ ...request })),
     before: consent.before ?? null,
     difference: consent.difference === undefined ? null : {
       added: [...consent.difference.added],

@@ -31,6 +31,15 @@ export const healthSchema = z.object({
   message: z.string().nullable(),
 }).openapi("Health");
 
+/** A limit of which a plugin asks for more than the default, in plain words. `given` is what it gets. */
+const limitRequestSchema = z.object({
+  limit: z.string(),
+  text: z.string(),
+  asked: z.number(),
+  default: z.number(),
+  given: z.number(),
+}).openapi("LimitRequest");
+
 export const pluginSchema = z.object({
   id: z.string(),
   kind: z.string(),
@@ -47,6 +56,7 @@ export const pluginSchema = z.object({
   formats: z.array(z.string()),
   permissions: z.array(permissionSchema),
   limits: z.record(z.string(), z.number()),
+  limit_requests: z.array(limitRequestSchema),
   config: plain,
   state: z.enum(["enabled", "disabled", "quarantined"]),
   signed_by: z.string().nullable(),
@@ -89,6 +99,7 @@ export const consentSchema = z.object({
   permissions: z.array(permissionSchema),
   warnings: z.array(z.string()),
   limits: z.record(z.string(), z.number()),
+  limit_requests: z.array(limitRequestSchema),
   /** What is installed under this id. */
   before: z.object({ version: z.string(), origin: z.string() }).nullable(),
   /** Of an update: keys of permissions, and limits that are other than before. */

@@ -4,7 +4,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import { JOB_STATUSES, STAGES } from "../jobs/job.ts";
-import { ROLES } from "../library/library.ts";
+import { ROLES } from "../auth/actor.ts";
 import { boundedObject, collectionSchema, metadataSchema } from "./bounded.ts";
 
 const plain = z.record(z.string(), z.unknown());

@@ -133,10 +133,10 @@ export function startAttempt(
     }, true);
   }
 
-  function letWait({ message, alongside }: JobWaits): Promise<void> {
+  function letWait(waits: JobWaits): Promise<void> {
     return write(async (tx) => {
-      const changed = await wait(tx, job, message, clock.now());
-      if (changed !== undefined) await alongside(tx);
+      const changed = await wait(tx, job, waits, clock.now());
+      if (changed !== undefined) await waits.alongside(tx);
       return changed;
     }, true);
   }
@@ -162,19 +162,19 @@ export function startAttempt(
     });
   }
 
-  async function stage<T>(options: StageOptions, work: () => Promise<T>): Promise<T> {
+  async function stage<T>(options: StageOptions<T>, work: () => Promise<T>): Promise<T> {
     controller.signal.throwIfAborted();
     progress.now({ stage: options.name, progress: percent(options.from), message: null });
     const same = ({ name, digest }: StageRecord) =>
       name === options.name && digest === options.digest;
     const checkpoint = stages.find(same)?.checkpoint;
-    if (checkpoint !== undefined) {
-      const kept = await readCheckpoint(context.blobs, checkpoint);
-      if (kept !== undefined) return kept.output as T;
+    if (checkpoint !== undefined && options.parse !== undefined) {
+      const kept = await readCheckpoint(context.blobs, checkpoint, options.parse);
+      if (kept !== undefined) return kept.output;
     }
     const output = await work();
     controller.signal.throwIfAborted();
-    const blob = options.checkpoint === false
+    const blob = options.parse === undefined
       ? undefined
       : await context.blobs.put(job.id, encodeCheckpoint(output), CHECKPOINT_TYPE);
     const { name, executor, digest } = options;
@@ -226,15 +226,22 @@ function percent(value: number): number {
 }
 
 /** `undefined` when the blob is gone or unreadable: then the stage runs again. */
-async function readCheckpoint(
+async function readCheckpoint<T>(
   blobs: BlobKeeper,
   digest: string,
-): Promise<{ output: unknown } | undefined> {
+  parse: (stored: unknown) => T,
+): Promise<{ readonly output: T } | undefined> {
+  let bytes: Uint8Array;
   try {
-    return { output: decodeCheckpoint(await blobs.get(digest)) };
+    bytes = await blobs.get(digest);
   } catch (error) {
-    if (error instanceof TypeError || error instanceof SyntaxError) return undefined;
     if (error instanceof CarrelError && error.code === "not_found") return undefined;
     throw error;
+  }
+  try {
+    return { output: parse(decodeCheckpoint(bytes)) };
+  } catch {
+    // Whatever is wrong with it, the stage can make it anew.
+    return undefined;
   }
 }

@@ -118,7 +118,7 @@ export async function retryLater(
 export async function wait(
   tx: Tx,
   job: Fence & { readonly maxAttempts: number },
-  message: string,
+  { message, error }: { readonly message: string; readonly error?: JobError | undefined },
   nowMs: number,
 ): Promise<Changed | undefined> {
   const row = await tx.updateTable("job").set((update) => ({
@@ -126,6 +126,7 @@ export async function wait(
     lease_owner: null,
     lease_until_ms: null,
     message,
+    error_json: error === undefined ? null : JSON.stringify(error),
     max_attempts: job.maxAttempts + 1,
     seq: update("seq", "+", 1),
   })).where("id", "=", job.id).where("attempt", "=", job.attempt)

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { z } from "zod";
 import { CarrelError } from "../errors.ts";
 import { retryDelayMs } from "./attempt.ts";
+import { encodeCheckpoint } from "./checkpoint.ts";
 import type { JobHandler, JobRun } from "./job.ts";
 import { noopHandler } from "./noop.ts";
 import { createDoor, noop, openWorkshop, within, type Workshop } from "./testing.ts";
@@ -191,6 +193,10 @@ Deno.test("commit() writes with the end of the job, or not at all", async () => 
   assert.equal((await shop.sql.db.selectFrom("user").selectAll().execute()).length, 1);
 });
 
+const parsePage = (stored: unknown) =>
+  z.object({ bytes: z.instanceof(Uint8Array), type: z.string() }).parse(stored);
+const parseCount = (stored: unknown) => z.number().parse(stored);
+
 Deno.test("stage() takes the checkpoint of an earlier attempt when its digest is the same", async () => {
   await using shop = await openWorkshop();
   const ran: string[] = [];
@@ -198,18 +204,24 @@ Deno.test("stage() takes the checkpoint of an earlier attempt when its digest is
   const engine = shop.engine({
     handlers: handler(async (run) => {
       const raw = await run.stage(
-        { name: "downloading", executor: "plugin", digest: "d1", from: 0 },
+        { name: "downloading", executor: "plugin", digest: "d1", from: 0, parse: parsePage },
         async () => {
           ran.push("downloading");
           return { bytes, type: "text/html" };
         },
       );
       await run.stage(
-        { name: "extracting", executor: "plugin", digest: `${run.job.attempt}`, from: 50 },
+        {
+          name: "extracting",
+          executor: "plugin",
+          digest: `${run.job.attempt}`,
+          from: 50,
+          parse: () => {},
+        },
         async () => void ran.push("extracting"),
       );
       await run.stage(
-        { name: "storing", executor: "host", digest: "d3", from: 90, checkpoint: false },
+        { name: "storing", executor: "host", digest: "d3", from: 90 },
         async () => void ran.push("storing"),
       );
       if (run.job.attempt === 1) throw flaky();
@@ -241,10 +253,10 @@ Deno.test("stage() runs again when its checkpoint is gone or spoilt", async () =
   const engine = shop.engine({
     handlers: handler(async (run) => {
       const value = await run.stage(
-        { name: "downloading", executor: "plugin", digest: "d", from: 0 },
+        { name: "downloading", executor: "plugin", digest: "d", from: 0, parse: parseCount },
         async () => ++ran,
       );
-      if (run.job.attempt < 3) throw flaky();
+      if (run.job.attempt < 4) throw flaky();
       return value;
     }),
   });
@@ -252,7 +264,11 @@ Deno.test("stage() runs again when its checkpoint is gone or spoilt", async () =
   const { id } = await engine.jobs.add(noop());
   let attempt = 0;
   for (
-    const spoil of [crypto.randomUUID(), (await shop.blobs.put("x", new Uint8Array(9))).digest]
+    const spoil of [
+      crypto.randomUUID(),
+      (await shop.blobs.put("x", new Uint8Array(9))).digest,
+      (await shop.blobs.put("x", encodeCheckpoint("of another shape"))).digest,
+    ]
   ) {
     await untilRetrying(shop, id, ++attempt);
     const [stage] = (await engine.jobs.get(id)).stages;
@@ -261,7 +277,7 @@ Deno.test("stage() runs again when its checkpoint is gone or spoilt", async () =
     }).where("id", "=", id).execute();
     shop.clock.advance(9_000);
   }
-  assert.equal((await within(engine.jobs.finished(id))).result, 3);
+  assert.equal((await within(engine.jobs.finished(id))).result, 4);
 });
 
 Deno.test("stage() tells an attempt that has lost its job to stop", async () => {

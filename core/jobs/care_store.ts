@@ -91,6 +91,7 @@ export async function resumeWaiting(
   const row = await tx.updateTable("job").set((update) => ({
     status: "queued",
     message: null,
+    error_json: null,
     seq: update("seq", "+", 1),
   })).where("id", "=", id).where("status", "=", "waiting").returningAll().executeTakeFirst();
   return row && await told(tx, row, nowMs);

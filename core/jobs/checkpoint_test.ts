@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PlainError } from "../../sandbox/plain.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 
 const roundTrip = (value: unknown) => decodeCheckpoint(encodeCheckpoint(value));
@@ -13,12 +14,12 @@ Deno.test("decodeCheckpoint() brings back plain data with bytes at any depth", (
 });
 
 Deno.test("decodeCheckpoint() does not take a plain object for bytes", () => {
-  const value = { $bytes: 0, $$bytes: 1, a: { $bytes: "x" } };
+  const value = { $part: 0, $$part: 1, a: { $part: "x" } };
   assert.deepEqual(roundTrip(value), value);
 });
 
-Deno.test("decodeCheckpoint() brings back undefined, null and bare bytes", () => {
-  assert.equal(roundTrip(undefined), undefined);
+Deno.test("decodeCheckpoint() brings back null, for undefined too, and bare bytes", () => {
+  assert.equal(roundTrip(undefined), null);
   assert.equal(roundTrip(null), null);
   assert.deepEqual(roundTrip(new Uint8Array([1, 2])), new Uint8Array([1, 2]));
 });
@@ -31,7 +32,7 @@ Deno.test("encodeCheckpoint() refuses what would come back as something else", (
       deep: new Float32Array(2),
     }, cycle]
   ) {
-    assert.throws(() => encodeCheckpoint({ value }), TypeError);
+    assert.throws(() => encodeCheckpoint({ value }), PlainError);
   }
 });
 
@@ -39,5 +40,7 @@ Deno.test("decodeCheckpoint() throws when the bytes are none or cut off", () => 
   assert.throws(() => decodeCheckpoint(new Uint8Array(3)), TypeError);
   assert.throws(() => decodeCheckpoint(new TextEncoder().encode("plain text")), TypeError);
   const whole = encodeCheckpoint({ bytes: new Uint8Array(100) });
-  assert.throws(() => decodeCheckpoint(whole.subarray(0, whole.length - 1)), TypeError);
+  for (const length of [11, 13, 20, whole.length - 1]) {
+    assert.throws(() => decodeCheckpoint(whole.subarray(0, length)), TypeError);
+  }
 });

@@ -20,7 +20,7 @@ const events = new EventBus();
 const handlers = { noop: {
   async run(run) {
     const bytes = await run.stage(
-      { name: "downloading", executor: "host", digest: "d", from: 0 },
+      { name: "downloading", executor: "host", digest: "d", from: 0, parse: (stored) => stored },
       async () => new TextEncoder().encode("bytes of " + run.job.input),
     );
     return await blobs.put(run.job.id, bytes);

@@ -139,18 +139,21 @@ export interface JobRun {
    * Runs a stage, or takes its checkpoint where one with the same digest is there from an earlier attempt.
    * The output is stored as a blob; it may hold bytes at any depth.
    */
-  stage<T>(options: StageOptions, work: () => Promise<T>): Promise<T>;
+  stage<T>(options: StageOptions<T>, work: () => Promise<T>): Promise<T>;
 }
 
-export interface StageOptions {
+export interface StageOptions<T> {
   readonly name: StageName;
   readonly executor: StageRecord["executor"];
   /** Names code and settings; a checkpoint of another digest is not taken. */
   readonly digest: string;
   /** Progress of the job when the stage begins, 0 to 100. */
   readonly from: number;
-  /** Whether the output is worth a checkpoint. @default true */
-  readonly checkpoint?: boolean | undefined;
+  /**
+   * Reads the output from the checkpoint of an earlier attempt, perhaps of an older version of the host; when it
+   * throws, the stage runs again. Without it the stage leaves no checkpoint.
+   */
+  readonly parse?: ((stored: unknown) => T) | undefined;
 }
 
 /**
@@ -159,10 +162,14 @@ export interface StageOptions {
  */
 export class JobWaits extends Error {
   override readonly name = "JobWaits";
-  /** @param alongside Writes what it waits for, in the same transaction. */
+  /**
+   * @param alongside Writes what it waits for, in the same transaction.
+   * @param error What is in the way; stands in the job while it waits.
+   */
   constructor(
     message: string,
     readonly alongside: (tx: import("../stores/sql.ts").Tx) => Promise<void>,
+    readonly error?: JobError,
   ) {
     super(message);
   }

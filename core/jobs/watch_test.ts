@@ -35,7 +35,6 @@ Deno.test("watch() gives every watcher all events once and in order, whenever it
               executor: "host",
               digest: `${index}`,
               from: index,
-              checkpoint: false,
             }, async () => {});
           }
         },

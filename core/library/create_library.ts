@@ -16,14 +16,8 @@ import { deleteContent } from "./delete.ts";
 import type { ExportJobInput } from "./export_pipeline.ts";
 import type { ImportInput } from "./import_input.ts";
 import { parseOverrides } from "./plugin_output.ts";
-import type {
-  Actor,
-  ExportOptions,
-  ImportOptions,
-  Library,
-  StoredFile,
-  Upload,
-} from "./library.ts";
+import type { Actor } from "../auth/actor.ts";
+import type { ExportOptions, ImportOptions, Library, StoredFile, Upload } from "./library.ts";
 
 const DEFAULT_COLLECTION = "default";
 /** As much of an upload as it takes to tell what it is. */

@@ -23,6 +23,7 @@ import type { Database, SqlStore } from "../stores/sql.ts";
 import type { StoredFile } from "./library.ts";
 import { parseOutput } from "./plugin_output.ts";
 import { stageDigest } from "./stage_digest.ts";
+import { type Composed, parseComposed } from "./stage_output.ts";
 
 /** The job's input. */
 export interface ExportJobInput {
@@ -31,17 +32,6 @@ export interface ExportJobInput {
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly versionOf?: string | undefined;
   readonly reason?: string | undefined;
-}
-
-/** What the plugin made, its files stored. */
-interface Composed {
-  readonly title: string;
-  readonly files: readonly StoredFile[];
-  readonly attributions: readonly Attribution[];
-  readonly metadata: Readonly<Record<string, unknown>>;
-  /** Passages of each source, to tell a part of it from the whole. */
-  readonly chunks: Readonly<Record<string, number>>;
-  readonly plugin: { readonly id: string; readonly version: string; readonly digest: string };
 }
 
 export function exportHandler(
@@ -100,7 +90,7 @@ export function exportHandler(
       const input = run.job.input as ExportJobInput;
       const digest = await stageDigest(plugins, run.job.plugin ?? "");
       const composed = await run.stage(
-        { name: "composing", executor: "plugin", digest, from: 5 },
+        { name: "composing", executor: "plugin", digest, from: 5, parse: parseComposed },
         () => compose(run, input),
       );
       run.progress(95, "storing");

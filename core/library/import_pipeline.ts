@@ -14,7 +14,9 @@ import { parseExtracted, parseRaw, withOverrides } from "./plugin_output.ts";
 import { type ImportedContent, saveContent, saveUnchanged } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
 import type { Prompts } from "../prompts/prompts.ts";
+import type { Redirects } from "./redirects.ts";
 import { stageDigest } from "./stage_digest.ts";
+import { parseDownload } from "./stage_output.ts";
 import type { SqlStore } from "../stores/sql.ts";
 
 /** Starts anew with another site granted, at most so often. */
@@ -28,12 +30,16 @@ interface Parts {
   readonly prompts: Pick<Prompts, "examine">;
 }
 
+interface ImportParts extends Parts {
+  readonly redirects: Redirects;
+}
+
 type Imported = { readonly unchanged: { content: string; revision: string } } | {
   readonly save: ImportedContent;
 };
 
-export function importHandler(parts: Parts): JobHandler<Imported> {
-  const { sql, blobs, plugins } = parts;
+export function importHandler(parts: ImportParts): JobHandler<Imported> {
+  const { sql, blobs, plugins, redirects } = parts;
 
   async function run(run: JobRun): Promise<Imported> {
     const input = run.job.input as ImportInput;
@@ -49,6 +55,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           executor: "plugin",
           digest: await stageDigest(plugins, run.job.plugin ?? ""),
           from: 0,
+          parse: parseDownload,
         },
         () => fetchSource(desks, run, input),
       );
@@ -70,6 +77,7 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           executor: "plugin",
           digest: await stageDigest(plugins, plugin.id),
           from: 30,
+          parse: (stored) => parseExtracted(stored, plugin.id),
         },
         async () => {
           const desk = desks.current(plugin.id) ?? await desks.open(plugin.id, input.url);
@@ -99,7 +107,10 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
     }
   }
 
-  /** Downloads in the plugin's runner; a redirect to another site starts a new one with that site granted. */
+  /**
+   * Downloads in the plugin's runner; a redirect to another site starts a new one with that site granted, once
+   * the host has seen the redirect itself.
+   */
   async function fetchSource(desks: Desks, run: JobRun, input: ImportInput): Promise<Download> {
     let url = input.url;
     for (let changes = 0;; changes++) {
@@ -121,16 +132,17 @@ export function importHandler(parts: Parts): JobHandler<Imported> {
           url: raw.url,
         };
       } catch (error) {
-        const next = redirectOf(error, url);
-        if (next === undefined) throw error;
+        const claimed = redirectOf(error, url);
+        if (claimed === undefined) throw error;
         if (changes === MAX_SITE_CHANGES) {
           throw new CarrelError(
             "too_many_redirects",
             `Cannot download "${input.url}": it leads from site to site more than ${MAX_SITE_CHANGES} times`,
           );
         }
-        run.progress(0, `redirected to ${new URL(next).host}`);
-        url = next;
+        await desks.close();
+        url = await redirects.confirm(url, claimed, run.signal);
+        run.progress(0, `redirected to ${new URL(url).host}`);
       }
     }
   }

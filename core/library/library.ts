@@ -1,17 +1,9 @@
 /** The use cases of the library: what HTTP and the command line call. */
 import type { ContentType } from "../../sdk/types.ts";
+import type { Actor } from "../auth/actor.ts";
 import type { Job } from "../jobs/job.ts";
 import type { Page } from "../jobs/jobs.ts";
 import type { ByteRange } from "../stores/objects.ts";
-
-/** Who asks. */
-export interface Actor {
-  readonly user: string;
-  readonly role: Role;
-}
-
-export const ROLES = ["reader", "editor", "admin"] as const;
-export type Role = typeof ROLES[number];
 
 /** A file of a content or an artifact: a blob with a name. */
 export interface StoredFile {

@@ -53,19 +53,22 @@ const fileName = z.string().min(1).max(MAX_FILE_NAME)
     error: `is longer than ${MAX_FILE_NAME} bytes`,
   });
 
+/** Claims of one output. */
+export const attributionsSchema = z.array(z.object({
+  part: z.object({
+    id: label(200),
+    kind: z.enum(["chapter", "scene", "paragraph", "slide", "section"]),
+    title: label(1000).optional(),
+    location: label(1000).optional(),
+  }),
+  source: text(200),
+  chunks: z.array(text(200)).max(MAX_PASSAGES),
+})).max(MAX_ATTRIBUTIONS);
+
 const outputSchema = z.object({
   title: label(1000),
   files: z.array(z.object({ name: fileName, mediaType, bytes })).min(1).max(1000),
-  attributions: z.array(z.object({
-    part: z.object({
-      id: label(200),
-      kind: z.enum(["chapter", "scene", "paragraph", "slide", "section"]),
-      title: label(1000).optional(),
-      location: label(1000).optional(),
-    }),
-    source: text(200),
-    chunks: z.array(text(200)).max(MAX_PASSAGES),
-  })).max(MAX_ATTRIBUTIONS),
+  attributions: attributionsSchema,
   metadata: ownFields.optional(),
 });
 

@@ -4,7 +4,7 @@ import type { Job } from "../jobs/job.ts";
 import { openSqlite } from "../stores/sqlite.ts";
 import type { SqlStore } from "../stores/sql.ts";
 import { chunkMarkdown } from "./chunks.ts";
-import type { Actor } from "./library.ts";
+import type { Actor } from "../auth/actor.ts";
 import { saveContent, type Saved } from "./save_content.ts";
 
 export const actor: Actor = { user: "user_1", role: "admin" };

@@ -3,9 +3,10 @@
  * `--allow-private host:port` (setting `network.allow_private`).
  */
 import { lookup as systemLookup } from "node:dns/promises";
+import { addressKind, isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { literalAddress } from "../../sandbox/ip.ts";
 import type { PrivateGrant } from "../../sandbox/types.ts";
 import { CarrelError } from "../errors.ts";
-import { addressKind, isPrivateAddress, literalAddress } from "./address.ts";
 import { siteOf } from "./site.ts";
 
 /** The addresses of a host name. Throws when it does not resolve. */

@@ -14,3 +14,19 @@ export function registrableDomain(host: string): string | undefined {
 export function siteOf(host: string): string {
   return registrableDomain(host) ?? host;
 }
+
+/** A site as a job is granted it: `${source.site}`. */
+export interface SiteOfJob {
+  readonly host: string;
+  readonly port: number;
+  readonly site: string;
+  /** Set for a private address: it stands for itself alone, on its port. */
+  readonly private: object | undefined;
+}
+
+/** Whether a grant for the site reaches a URL: the hosts of the site, on the web's ports and its own. */
+export function siteReaches(site: SiteOfJob, url: URL): boolean {
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  if (site.private !== undefined) return url.hostname === site.host && port === site.port;
+  return siteOf(url.hostname) === site.site && [443, 80, site.port].includes(port);
+}

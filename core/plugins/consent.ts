@@ -1,16 +1,24 @@
 /** Permissions as a person who decides sees them: in plain words, with their risk and what is dangerous together. */
 import { decisionFor, effective } from "./decisions.ts";
-import { declaredGrants, PERMISSIONS } from "./grants.ts";
+import { declaredGrants } from "./grants.ts";
 import type { Manifest } from "./manifest.ts";
 import { parseNetEntry } from "./net_entry.ts";
 import type { Places } from "./places.ts";
-import type { DeclaredGrants, PermissionName, PermissionRequest, Place } from "./plugins.ts";
+import {
+  type DeclaredGrants,
+  type PermissionName,
+  type PermissionRequest,
+  PERMISSIONS,
+  type Place,
+} from "./plugins.ts";
 import type { GrantRow } from "./store.ts";
 
 type Words = Pick<PermissionRequest, "text" | "risk">;
 
 export interface ShownOptions {
   readonly builtin: boolean;
+  /** See `Use`. */
+  readonly trusted?: boolean | undefined;
   /** Where settings lead. @default nowhere */
   readonly places?: Places | undefined;
   /** @default now */
@@ -25,9 +33,9 @@ export function permissionRequests(
   rows: readonly GrantRow[],
   options: ShownOptions,
 ): readonly PermissionRequest[] {
-  const { builtin, places = {}, nowMs = Date.now(), job } = options;
+  const { builtin, trusted, places = {}, nowMs = Date.now(), job } = options;
   // A grant for one start shows, though only the start itself uses it up.
-  const use = { nowMs, places, builtin, job, start: true };
+  const use = { nowMs, places, builtin, trusted, job, start: true };
   const { granted } = effective(manifest, rows, use);
   const declared = declaredGrants(manifest);
   return PERMISSIONS.flatMap((permission) => {
@@ -93,6 +101,12 @@ function describe(
         : { text: `Change ${value} and all below it on this machine`, risk: "high" };
     case "env":
       return { text: `Read the environment variable ${value}`, risk: "high" };
+    case "run":
+      return {
+        text:
+          `Run the program ${value} on this machine, with your rights and outside the sandbox: only for a plugin that config/plugins.yaml marks as trusted`,
+        risk: "high",
+      };
     case "services":
       return SERVICE_WORDS[value] ?? { text: `Use the service ${value}`, risk: "high" };
     case "calls":
@@ -190,6 +204,11 @@ export function dangerousCombinations(grants: DeclaredGrants): readonly string[]
   const writes = grants.write.filter((path) => !isOwnData(path));
   if (writes.length > 0 && sends.length > 0) {
     warnings.push(`It can fetch from ${list(sends)} and write what it fetched to ${list(writes)}.`);
+  }
+  for (const program of grants.run) {
+    warnings.push(
+      `What ${program} does when it runs, nothing here holds back: it can read, change and send all that you can.`,
+    );
   }
   return warnings;
 }

@@ -7,7 +7,7 @@ import { goLive, releaseDigest } from "./go_live.ts";
 import type { Places } from "./places.ts";
 import type { Consent, ConsentKind, GrantRequest, Place, Plugin } from "./plugins.ts";
 import type { ConsentRow, GrantRow, PluginTx, VersionRow } from "./store.ts";
-import { askedKeys, findWaiting, MAX_CONSENTS, type Waiting } from "./waiting.ts";
+import { askedKeys, findWaiting, isTrusted, MAX_CONSENTS, type Waiting } from "./waiting.ts";
 
 /** Those about a version that is not installed yet. */
 const ABOUT_NEW: readonly ConsentKind[] = ["install", "update", "replace"];
@@ -97,7 +97,9 @@ export async function decide(
   const { waiting, registry } = context;
   const found = findWaiting(waiting, id);
   const { row, version } = found;
-  const made = decisionRows(askedKeys(found), given ?? [], {
+  const trusted = isTrusted(row.plugin, registry.find(row.plugin)?.plugin, context.operator);
+  if (!trusted) refusePrograms(given ?? []);
+  const made = decisionRows(askedKeys(found, trusted), given ?? [], {
     by,
     now: isoNow(context),
     places: row.places,
@@ -162,6 +164,16 @@ export async function decide(
   });
   context.events?.emit("consent.decided", told);
   return plugin;
+}
+
+function refusePrograms(given: readonly (string | GrantRequest)[]): void {
+  const key = given.map((one) => typeof one === "string" ? one : one.key)
+    .find((key) => key.startsWith("run:"));
+  if (key === undefined) return;
+  throw new CarrelError(
+    "denied",
+    `Cannot grant "${key}": only a plugin that config/plugins.yaml marks as trusted runs programs.`,
+  );
 }
 
 /** A yes to what was granted before, with no word of how long, leaves it as it was: until a date, for instance. */

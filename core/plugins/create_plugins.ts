@@ -18,9 +18,10 @@ import { createCrashes } from "./crashes.ts";
 import { known } from "./go_live.ts";
 import { checkHealth } from "./health.ts";
 import * as life from "./life.ts";
+import type { HostLimits } from "./limits.ts";
 import { loadPlugins } from "./load.ts";
 import { createLocks } from "./locks.ts";
-import { ask, offer } from "./offers.ts";
+import { ask, offer, withdraw } from "./offers.ts";
 import { readOperatorFile } from "./operator_file.ts";
 import type { InstallOptions, Plugins, RunnerUse } from "./plugins.ts";
 import { type Fetch, type InstallPolicy, prepare } from "./prepare.ts";
@@ -46,6 +47,8 @@ export interface PluginsOptions {
   readonly pool?: Pool | undefined;
   /** The configuration folder; `plugins.yaml` in it is read if it is there. */
   readonly configDir?: string | undefined;
+  /** What plugins get. @default Carrel's own defaults and ceilings */
+  readonly limits?: HostLimits | undefined;
   /** @default "verified" for what is installed by its id in the registry, else "any" */
   readonly policy?: InstallPolicy | undefined;
   /** @default [] */
@@ -90,7 +93,10 @@ export async function createPlugins(
     runnersDir: join(dataDir, "runners"),
   });
   const [operator, builtins] = await Promise.all([
-    readOperatorFile(configDir === undefined ? undefined : join(configDir, "plugins.yaml")),
+    readOperatorFile(
+      configDir === undefined ? undefined : join(configDir, "plugins.yaml"),
+      options.limits,
+    ),
     readBuiltins(options.builtinDir, { hostVersion, report }),
   ]);
   const registry = createRegistry({
@@ -231,8 +237,9 @@ export async function createPlugins(
     find: (id) => registry.find(id)?.plugin,
     permissions(id) {
       const { plugin, grants, places } = registry.get(id);
-      const { manifest, builtin } = plugin;
-      return permissionRequests(manifest, grants, { builtin, places, nowMs: now() });
+      const { manifest, builtin, trust } = plugin;
+      const trusted = trust === "trusted";
+      return permissionRequests(manifest, grants, { builtin, trusted, places, nowMs: now() });
     },
     versions(id) {
       const { stored, live } = registry.get(id);
@@ -269,6 +276,10 @@ export async function createPlugins(
       return await locks.run(plugin, () => decide(context, id, given, by));
     },
     ask: (id, keys, how) => locks.run(id, () => ask(context, id, keys, how)),
+    async withdraw(id) {
+      const plugin = context.waiting.get(id)?.row.plugin;
+      if (plugin !== undefined) await locks.run(plugin, () => withdraw(context, id));
+    },
     async setEnabled(id, enabled, by = "operator") {
       crashes.forget(id);
       return await locks.run(id, () => life.setEnabled(context, id, enabled, by));

@@ -1,9 +1,15 @@
 /** From decisions to what is granted now: pure. */
-import { declaredGrants, PERMISSIONS } from "./grants.ts";
+import { declaredGrants } from "./grants.ts";
 import { CarrelError } from "../errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { type Places, settingsNamed, stillThere } from "./places.ts";
-import type { DeclaredGrants, GrantRequest, PermissionName, Place } from "./plugins.ts";
+import {
+  type DeclaredGrants,
+  type GrantRequest,
+  type PermissionName,
+  PERMISSIONS,
+  type Place,
+} from "./plugins.ts";
 import type { GrantRow } from "./store.ts";
 
 /** What a runner is started for. */
@@ -17,6 +23,8 @@ export interface Use {
   readonly start?: boolean | undefined;
   /** Whether everything is granted that leads to no private address. @default false */
   readonly builtin?: boolean | undefined;
+  /** Whether the operator trusts the plugin: only then a program is ever granted. @default as `builtin` */
+  readonly trusted?: boolean | undefined;
 }
 
 export interface Effective {
@@ -92,8 +100,10 @@ export function effective(manifest: Manifest, rows: readonly GrantRow[], use: Us
     return true;
   }
 
+  const { trusted = use.builtin === true } = use;
   for (const name of PERMISSIONS) {
-    granted[name] = declared[name].filter((value) => isGranted(`${name}:${value}`));
+    if (name === "run" && !trusted) granted[name] = [];
+    else granted[name] = declared[name].filter((value) => isGranted(`${name}:${value}`));
   }
   return { granted: granted as DeclaredGrants, pinned, used, moved };
 }

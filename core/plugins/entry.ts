@@ -1,16 +1,16 @@
 /** A plugin as the host works with it, put together from its manifest, its rows and the operator's file. */
-import type { Limits } from "../../sandbox/types.ts";
-import { DEFAULT_LIMITS } from "../../sandbox/types.ts";
-import { isPrivateAddress, literalAddress } from "../network/address.ts";
+import { isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { literalAddress } from "../../sandbox/ip.ts";
 import type { Network } from "../network/private.ts";
 import { type Config, resolveConfig } from "./config.ts";
 import { effective } from "./decisions.ts";
 import { placeOf } from "./grants.ts";
+import { limitRequests, limitsOf } from "./limits.ts";
 import { kindOf, type Manifest } from "./manifest.ts";
 import { type UrlPattern, urlPattern } from "./match.ts";
 import type { OperatorFile } from "./operator_file.ts";
 import { type Places, settingsNamed } from "./places.ts";
-import type { LimitsChange, Plugin } from "./plugins.ts";
+import type { Plugin } from "./plugins.ts";
 import type { BuiltinSource } from "./registry.ts";
 import {
   type ConfigRow,
@@ -114,7 +114,10 @@ function common(
   const settings = operator.plugins.get(manifest.id);
   const config = resolveConfig(manifest, { ...settings?.config, ...row.config });
   const places = knownPlaces(manifest, config, grants, privateGrant);
-  const { granted } = effective(manifest, grants, { nowMs, places, builtin });
+  const trusted = builtin || settings?.trust === "trusted";
+  const { granted } = effective(manifest, grants, { nowMs, places, builtin, trusted });
+  const asked = manifest.permissions.limits;
+  const limits = limitsOf(asked, operator.limits, settings?.limits, row.limits);
   const enabled = row.quarantined === undefined && (row.enabled ?? settings?.enabled ?? true);
   const ends = grants.flatMap(({ until }) => until === undefined ? [] : [Date.parse(until)])
     .filter((time) => time > nowMs);
@@ -133,28 +136,12 @@ function common(
       state: row.quarantined !== undefined ? "quarantined" : enabled ? "enabled" : "disabled",
       granted,
       config,
-      limits: limitsOf(manifest, operator.limits, settings?.limits, row.limits),
+      limits,
+      limitRequests: limitRequests(asked, operator.limits, limits),
       health: row.health,
       error: row.error,
     } satisfies Partial<Plugin>,
   };
-}
-
-/**
- * The operator's defaults where a manifest leaves a limit at Carrel's own default; then what was set for the
- * plugin, in the file and by the API.
- */
-export function limitsOf(
-  manifest: Manifest,
-  defaults: LimitsChange,
-  ...changes: readonly (LimitsChange | undefined)[]
-): Limits {
-  const limits: Record<string, number> = { ...manifest.permissions.limits };
-  for (const name of Object.keys(DEFAULT_LIMITS) as (keyof Limits)[]) {
-    if (limits[name] === DEFAULT_LIMITS[name]) limits[name] = defaults[name] ?? limits[name];
-    for (const change of changes) limits[name] = change?.[name] ?? limits[name]!;
-  }
-  return limits as unknown as Limits;
 }
 
 /** Without asking the network: a name is taken to lead where it led when it was granted. */

@@ -2,18 +2,18 @@
  * From what a manifest declares and an operator approved to what a runner is started with. Nothing here
  * touches the outside world.
  */
+import { isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { covers } from "../../sandbox/covers.ts";
+import { literalAddress } from "../../sandbox/ip.ts";
 import type { Grants, NetRule, PrivateGrant } from "../../sandbox/types.ts";
 import { CarrelError } from "../errors.ts";
 import type { CheckedSource } from "../network/private.ts";
 import { portOf } from "../network/private.ts";
 import { registrableDomain } from "../network/site.ts";
-import { isPrivateAddress, literalAddress } from "../network/address.ts";
 import type { Config } from "./config.ts";
 import type { Manifest } from "./manifest.ts";
 import { normalHost, parseNetEntry, splitPort } from "./net_entry.ts";
-import type { DeclaredGrants } from "./plugins.ts";
-
-export const PERMISSIONS = ["net", "read", "write", "env", "services", "calls", "match"] as const;
+import { type DeclaredGrants, PERMISSIONS } from "./plugins.ts";
 
 const SITE = "${source.site}";
 
@@ -23,6 +23,7 @@ export const NOTHING_DECLARED: DeclaredGrants = {
   read: [],
   write: [],
   env: [],
+  run: [],
   services: [],
   calls: [],
   match: [],
@@ -33,12 +34,13 @@ export function declaredGrants(manifest: Manifest): DeclaredGrants {
   const values = (
     list: readonly { readonly value: string }[],
   ) => [...new Set(list.map(({ value }) => value))];
-  const { net, read, write, env, services, calls } = manifest.permissions;
+  const { net, read, write, env, run, services, calls } = manifest.permissions;
   return {
     net: values(net),
     read: values(read),
     write: values(write),
     env: values(env),
+    run: values(run),
     services: values(services),
     calls: values(calls),
     match: [...new Set(manifest.match)],
@@ -132,6 +134,7 @@ export function resolveGrants(effective: DeclaredGrants, context: GrantContext):
     read: resolvePaths(effective.read, context.dataDir, context.protectedRead),
     write: resolvePaths(effective.write, context.dataDir, context.protectedWrite),
     env: [...effective.env].sort(),
+    run: [...effective.run].sort(),
     services: [...effective.services].sort(),
     calls: [...effective.calls].sort(),
   };
@@ -217,9 +220,4 @@ function resolvePaths(
     return plain;
   });
   return [...new Set(resolved)].sort();
-}
-
-/** Whether a path is `folder` or lies below it. */
-function covers(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
 }

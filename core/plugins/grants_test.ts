@@ -47,6 +47,7 @@ Deno.test("resolveGrants() makes nothing of nothing", () => {
     read: [],
     write: [],
     env: [],
+    run: [],
     services: [],
     calls: [],
   });

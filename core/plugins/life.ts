@@ -5,7 +5,7 @@ import { builtinVersion, type Context, isoNow, renewEntry, storedOf } from "./co
 import { decisionFor, effective, mergeDecisions, permissionKeys } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
 import { checkFirst, known, releaseDigest, stillKnown, versionsBeside } from "./go_live.ts";
-import { limitsChangeSchema } from "./manifest.ts";
+import { limitsChangeSchema } from "./limits.ts";
 import { findPlaces } from "./places.ts";
 import type { ConfigChange, Consent, Plugin } from "./plugins.ts";
 import type { ConfigRow, PluginTx, StoredPlugin, VersionRow } from "./store.ts";

@@ -1,9 +1,9 @@
 /** What stands in a plugin's `carrel.yaml`. */
 import { z } from "zod";
 import { CONTENT_TYPES, PLUGIN_KINDS, type PluginKind } from "../../sdk/types.ts";
-import { DEFAULT_LIMITS } from "../../sandbox/types.ts";
 import { CarrelError } from "../errors.ts";
 import { schemaProblems } from "../json_schema/inspect.ts";
+import { limitsChangeSchema } from "./limits.ts";
 import { parseNetEntry } from "./net_entry.ts";
 import { parseRange, parseVersion, satisfies } from "./version.ts";
 import { readYaml } from "./yaml.ts";
@@ -89,6 +89,14 @@ const envValue = pattern(/^[A-Za-z_][A-Za-z0-9_]*$/, "the name of an environment
   { error: "this variable belongs to the host and cannot be granted" },
 );
 
+/** One program, by its path: no name that is looked up, no pattern. */
+const programValue = z.string().max(1000).superRefine((value, ctx) => {
+  const wrong = value.startsWith("/") && !value.endsWith("/")
+    ? pathProblem(value)
+    : `expected the absolute path of a program, such as /usr/bin/ffmpeg, not "${value}"`;
+  if (wrong !== undefined) ctx.addIssue({ code: "custom", message: wrong });
+});
+
 const serviceValue = z.enum(SERVICES);
 
 const capabilityName = pattern(
@@ -96,37 +104,16 @@ const capabilityName = pattern(
   "a capability such as text.generate",
 );
 
-const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-
-const limitValues = {
-  memory_mb: wholeNumber(64, 65536),
-  cpu_s: z.number().min(0.1).max(86400),
-  wall_s: z.number().min(0.1).max(86400),
-  output_mb: wholeNumber(1, 4096),
-  disk_mb: wholeNumber(0, 65536),
-  concurrency: wholeNumber(1, 64),
-};
-
-/** Limits that are other than a manifest's. */
-export const limitsChangeSchema = strictMap(limitValues).partial();
-
-const limits = strictMap({
-  memory_mb: limitValues.memory_mb.default(DEFAULT_LIMITS.memory_mb),
-  cpu_s: limitValues.cpu_s.default(DEFAULT_LIMITS.cpu_s),
-  wall_s: limitValues.wall_s.default(DEFAULT_LIMITS.wall_s),
-  output_mb: limitValues.output_mb.default(DEFAULT_LIMITS.output_mb),
-  disk_mb: limitValues.disk_mb.default(DEFAULT_LIMITS.disk_mb),
-  concurrency: limitValues.concurrency.default(DEFAULT_LIMITS.concurrency),
-});
-
 const permissions = strictMap({
   net: permissionList(netValue),
   read: permissionList(pathValue),
   write: permissionList(pathValue),
   env: permissionList(envValue),
+  run: permissionList(programValue, 16),
   services: permissionList(serviceValue),
   calls: permissionList(capabilityName),
-  limits: limits.prefault({}),
+  /** Those that it asks for. */
+  limits: limitsChangeSchema.prefault({}),
 });
 
 /** A JSON Schema of the part of it that the host can check in bounded time. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { CarrelError } from "../errors.ts";
-import { DEFAULT_LIMITS } from "../../sandbox/types.ts";
 import { parseManifest, propertiesOf } from "./manifest.ts";
 import type { YamlProblem } from "./yaml.ts";
 
@@ -31,9 +30,10 @@ Deno.test("parseManifest() fills in the defaults", () => {
     read: [],
     write: [],
     env: [],
+    run: [],
     services: [],
     calls: [],
-    limits: DEFAULT_LIMITS,
+    limits: {},
   });
   assert.deepEqual(manifest.match, []);
   assert.deepEqual(manifest.config, {});
@@ -69,7 +69,7 @@ config:
     ["${config.base_url}", undefined],
   ]);
   assert.equal(manifest.permissions.limits.memory_mb, 128);
-  assert.equal(manifest.permissions.limits.cpu_s, DEFAULT_LIMITS.cpu_s);
+  assert.equal(manifest.permissions.limits.cpu_s, undefined);
   assert.deepEqual(Object.keys(propertiesOf(manifest.config)), ["base_url"]);
 });
 

@@ -1,4 +1,5 @@
 /** What bytes are, whatever their sender says: by magic numbers, and by whether they read as text. */
+import { decodeText, looksBinary } from "../../sdk/decode_text.ts";
 import { essence } from "./match.ts";
 
 export interface Sniffed {
@@ -68,7 +69,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 const MARKED = new Set(["image/png", "image/jpeg", "image/gif", "image/webp", "application/gzip"]);
 
 const UNKNOWN = "application/octet-stream";
-/** How much of the bytes is looked at for text. */
+/** How much of a text is looked at for HTML. */
 const PROBE = 64 * 1024;
 
 /** The media type that a file name's ending stands for. */
@@ -105,9 +106,8 @@ export function sniff(
     return { mediaType: marked, agrees };
   }
   if (bytes.byteLength === 0) return { mediaType: claimed ?? "text/plain", agrees: true };
-  const text = textOf(bytes);
-  if (text === undefined) return binary(claimed);
-  return textual(text, claimed, filename);
+  if (looksBinary(bytes)) return binary(claimed);
+  return textual(decodeText(bytes.subarray(0, PROBE)).text, claimed, filename);
 }
 
 /**
@@ -194,22 +194,6 @@ function zipNames(head: string): string[] {
     if (at + 30 + length <= head.length) names.push(head.slice(at + 30, at + 30 + length));
   }
   return names;
-}
-
-/** The beginning of the bytes as text, if they are text: in UTF-8, in UTF-16 with a mark, or in Latin letters. */
-function textOf(bytes: Uint8Array): string | undefined {
-  const probe = bytes.subarray(0, PROBE);
-  const [first, second] = probe;
-  if (first === 0xff && second === 0xfe) return new TextDecoder("utf-16le").decode(probe);
-  if (first === 0xfe && second === 0xff) return new TextDecoder("utf-16be").decode(probe);
-  let controls = 0;
-  for (const byte of probe) {
-    if (byte === 0) return undefined;
-    // Tab, line feed, form feed, return and escape stand in texts; the others do not.
-    if (byte < 32 && ![9, 10, 12, 13, 27].includes(byte)) controls++;
-  }
-  if (controls > probe.byteLength / 100) return undefined;
-  return new TextDecoder("utf-8").decode(probe);
 }
 
 function looksLikeHtml(text: string): boolean {

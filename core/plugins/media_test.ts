@@ -97,3 +97,10 @@ Deno.test("mediaTypeOfName() goes by the ending", () => {
   assert.equal(mediaTypeOfName("a.unknown"), undefined);
   assert.equal(mediaTypeOfName(undefined), undefined);
 });
+
+Deno.test("sniff() takes for text what the importers read as text", () => {
+  const wide = Uint8Array.from("plain words in wide letters", (char) => char.charCodeAt(0))
+    .reduce<number[]>((bytes, byte) => [...bytes, byte, 0], []);
+  const text = { mediaType: "text/plain", agrees: true };
+  assert.deepEqual(sniff(Uint8Array.from(wide), "text/plain", undefined), text);
+});

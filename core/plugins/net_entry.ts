@@ -1,5 +1,6 @@
 /** What may stand in a manifest's `net`. */
-import { isPrivateAddress, literalAddress } from "../network/address.ts";
+import { isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { literalAddress } from "../../sandbox/ip.ts";
 import { registrableDomain } from "../network/site.ts";
 
 export type NetEntry =

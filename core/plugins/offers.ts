@@ -1,6 +1,6 @@
 /** What is to be done with a version that was fetched: nothing, live at once, or a question. */
 import { CarrelError } from "../errors.ts";
-import { addConsent } from "./consents.ts";
+import { addConsent, dropConsents } from "./consents.ts";
 import { builtinVersion, type Context, show } from "./context.ts";
 import { permissionKeys } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
@@ -82,11 +82,16 @@ export async function ask(
   const { registry, network } = context;
   const entry = registry.get(id);
   const declared = permissionKeys(entry.plugin.manifest);
-  const stranger = keys.find((key) => !declared.includes(key));
+  const trusted = entry.plugin.trust === "trusted";
+  const stranger = keys.find((key) =>
+    !declared.includes(key) || !trusted && key.startsWith("run:")
+  );
   if (stranger !== undefined || keys.length === 0) {
     throw new CarrelError(
       "denied",
-      `Cannot ask for "${stranger ?? "nothing"}": the plugin "${id}" does not declare it.`,
+      `Cannot ask for "${stranger ?? "nothing"}": the plugin "${id}" does not declare it${
+        stranger?.startsWith("run:") ? ", or is not trusted by config/plugins.yaml" : ""
+      }.`,
     );
   }
   const waits = [...context.waiting.values()].find(({ row }) =>
@@ -103,6 +108,15 @@ export async function ask(
     by: id,
   });
   return consent!;
+}
+
+/** Takes a job's question away, for nobody needs the answer: that decides nothing. */
+export async function withdraw(context: Context, consent: string): Promise<void> {
+  const row = context.waiting.get(consent)?.row;
+  if (row?.kind !== "request") return;
+  await context.store.transaction((tx) => dropConsents(context, tx, ({ id }) => id === consent));
+  const { plugin, job } = row;
+  context.events?.emit("consent.decided", { consent, plugin, job, granted: [] });
 }
 
 /** For a look at a version as an update. */

@@ -1,9 +1,9 @@
 /** `config/plugins.yaml`: what the operator sets of plugins by hand. */
 import { z } from "zod";
+import type { TrustLevel } from "../../sandbox/types.ts";
 import { PLUGIN_KINDS } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
-import { limitsChangeSchema } from "./manifest.ts";
-import type { LimitsChange } from "./plugins.ts";
+import { type HostLimits, hostLimits, type LimitsChange, limitsChangeSchema } from "./limits.ts";
 import { readYaml } from "./yaml.ts";
 
 export interface OperatorSettings {
@@ -11,18 +11,18 @@ export interface OperatorSettings {
   /** Lower comes first where several plugins take the same. */
   readonly priority: number | undefined;
   readonly config: Readonly<Record<string, unknown>>;
-  /** Those that are other than the manifest's. */
+  /** Those that it gets whatever its manifest and the ceiling say. */
   readonly limits: LimitsChange;
-  /** Only for plugins that are not built in. */
-  readonly trust: "sandboxed" | "restricted" | undefined;
+  /** Only for plugins that are not built in. Only a trusted one can be granted programs (`run`). */
+  readonly trust: TrustLevel | undefined;
   readonly autoUpdate: boolean | undefined;
 }
 
 export interface OperatorFile {
   /** By plugin id. */
   readonly plugins: ReadonlyMap<string, OperatorSettings>;
-  /** For plugins whose manifests leave them at the default. */
-  readonly limits: LimitsChange;
+  /** What plugins get that have no other limits here. */
+  readonly limits: HostLimits;
 }
 
 const entry = z.strictObject({
@@ -31,7 +31,7 @@ const entry = z.strictObject({
   priority: z.int().min(0).max(1000).optional(),
   config: z.record(z.string(), z.unknown()).default({}),
   limits: limitsChangeSchema.default({}),
-  trust: z.enum(["sandboxed", "restricted"]).optional(),
+  trust: z.enum(["sandboxed", "restricted", "trusted"]).optional(),
   auto_update: z.boolean().optional(),
 }, {
   error: (issue) =>
@@ -45,12 +45,11 @@ const list = z.array(entry).max(1000).nullish();
 const sections = PLUGIN_KINDS.map((kind) => `${kind}_plugins`);
 
 const schema = z.strictObject({
-  limits: limitsChangeSchema.optional(),
   ...Object.fromEntries(sections.map((name) => [name, list])) as Record<string, typeof list>,
 }, {
   error: (issue) =>
     issue.code === "unrecognized_keys"
-      ? `unknown key: expected one of limits, ${sections.join(", ")}`
+      ? `unknown key: expected one of ${sections.join(", ")}`
       : undefined,
 }).superRefine((file, ctx) => {
   const seen = new Set<string>();
@@ -70,14 +69,20 @@ const schema = z.strictObject({
 
 type Sections = Readonly<Record<string, z.output<typeof list>>>;
 
-function sectionsOf({ limits: _, ...rest }: { readonly limits?: unknown }) {
-  return Object.entries(rest as Sections);
+function sectionsOf(file: Record<string, unknown>) {
+  return Object.entries(file as Sections);
 }
 
-/** Reads the file; empty when there is none. Throws `CarrelError` `invalid_config`. */
-export async function readOperatorFile(path: string | undefined): Promise<OperatorFile> {
+/**
+ * Reads the file; empty when there is none. Throws `CarrelError` `invalid_config`.
+ * @param limits Of this host, which stand in `carrel.yaml`.
+ */
+export async function readOperatorFile(
+  path: string | undefined,
+  limits: HostLimits = hostLimits(),
+): Promise<OperatorFile> {
   const settings = new Map<string, OperatorSettings>();
-  const nothing: OperatorFile = { plugins: settings, limits: {} };
+  const nothing: OperatorFile = { plugins: settings, limits };
   if (path === undefined) return nothing;
   let text: string;
   try {
@@ -93,5 +98,5 @@ export async function readOperatorFile(path: string | undefined): Promise<Operat
     const { plugin_id, enabled, priority, config, limits, trust, auto_update } = entry;
     settings.set(plugin_id, { enabled, priority, config, limits, trust, autoUpdate: auto_update });
   }
-  return { plugins: settings, limits: file?.limits ?? {} };
+  return { plugins: settings, limits };
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { CarrelError } from "../errors.ts";
+import { hostLimits } from "./limits.ts";
 import { readOperatorFile } from "./operator_file.ts";
 
 async function read(text: string) {
@@ -25,7 +26,6 @@ Deno.test("readOperatorFile() reads what is set of each plugin", async () => {
     auto_update: true
   - plugin_id: import.pdf
 export_plugins:
-limits: {memory_mb: 256}
 `);
   assert.deepEqual([...settings.plugins], [
     ["import.webpage", {
@@ -45,7 +45,7 @@ limits: {memory_mb: 256}
       autoUpdate: undefined,
     }],
   ]);
-  assert.deepEqual(settings.limits, { memory_mb: 256 });
+  assert.deepEqual(settings.limits, hostLimits());
 });
 
 Deno.test("readOperatorFile() is empty for an empty file, a missing one, and none", async () => {
@@ -58,7 +58,7 @@ Deno.test("readOperatorFile() names the line of what is wrong", async () => {
   const wrong: [string, RegExp][] = [
     [
       "podcast_plugins: []",
-      /:1: podcast_plugins: unknown key: expected one of limits, import_plugins/,
+      /:1: podcast_plugins: unknown key: expected one of import_plugins/,
     ],
     [
       "import_plugins:\n  - {plugin_id: import.a, prio: 1}",

@@ -12,7 +12,13 @@ import {
   SIGNATURE_FILE,
   verifyLock,
 } from "./lock_file.ts";
-import { formatSignature, parseSignature, type Signature, signLock } from "./signature.ts";
+import {
+  formatSignature,
+  isPrivateKey,
+  parseSignature,
+  type Signature,
+  signLock,
+} from "./signature.ts";
 import { lockFolder } from "./sources/lock_folder.ts";
 
 export interface PackOptions {
@@ -33,13 +39,22 @@ const TIME = () => new Date(1980, 0, 1);
 
 /**
  * Reads and packs a folder; writes nothing. Throws `invalid_manifest`, `damaged` for what no archive may hold
- * and for a signature in the folder that does not fit its files any more, `too_large`.
+ * and for a signature in the folder that does not fit its files any more, `too_large`, `invalid_parameters` for
+ * a private key among the files: once it is published it cannot be taken back.
  */
 export async function packPlugin(
   folder: string,
   options: PackOptions = {},
 ): Promise<PackedPlugin> {
   const { manifest, lock, files, found } = await lockFolder(folder);
+  const key = files.find(({ bytes }) => isPrivateKey(bytes));
+  if (key !== undefined) {
+    throw new CarrelError(
+      "invalid_parameters",
+      `Cannot pack "${folder}": the file "${key.path}" is a private key; keep it outside of the plugin's folder.`,
+      { details: { file: key.path } },
+    );
+  }
   let signature: Signature | undefined;
   if (options.privateKey !== undefined) {
     signature = await signLock(lock, options.privateKey);

@@ -9,6 +9,7 @@
  */
 import type { Grants, Limits, Pool, RunnerSpec, TrustLevel } from "../../sandbox/types.ts";
 import type { Health, PluginKind } from "../../sdk/types.ts";
+import type { LimitRequest } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** Where an installed plugin or one of its versions is in its life. */
@@ -43,7 +44,10 @@ export interface Plugin {
   /** What the operator approved, for now and for good, `${…}` unresolved. */
   readonly granted: DeclaredGrants;
   readonly config: Readonly<Record<string, unknown>>;
+  /** Those that hold. */
   readonly limits: Limits;
+  /** What its manifest asks for above the default. */
+  readonly limitRequests: readonly LimitRequest[];
   /** What the last health check said. */
   readonly health: CheckedHealth | undefined;
   /** Why a new version did not go live, or why it was set aside. */
@@ -55,19 +59,24 @@ export interface CheckedHealth extends Health {
   readonly time: string;
 }
 
-/** Permissions as a manifest spells them: the strings may hold `${…}`. */
-export interface DeclaredGrants {
-  readonly net: readonly string[];
-  readonly read: readonly string[];
-  readonly write: readonly string[];
-  readonly env: readonly string[];
-  readonly services: readonly string[];
-  readonly calls: readonly string[];
-  /** URL patterns for which an installed plugin is asked before the built-in ones. */
-  readonly match: readonly string[];
-}
+/**
+ * What is granted, each a list of strings. `match`: URL patterns for which an installed plugin is asked before
+ * the built-in ones.
+ */
+export const PERMISSIONS = [
+  "net",
+  "read",
+  "write",
+  "env",
+  "run",
+  "services",
+  "calls",
+  "match",
+] as const;
+export type PermissionName = typeof PERMISSIONS[number];
 
-export type PermissionName = keyof DeclaredGrants;
+/** Permissions as a manifest spells them: the strings may hold `${…}`. */
+export type DeclaredGrants = Readonly<Record<PermissionName, readonly string[]>>;
 
 /** `once`: one start of a runner · `job`: one job · `until`: to a time · `always`: for good. */
 export const DURATIONS = ["once", "job", "until", "always"] as const;
@@ -146,7 +155,10 @@ export interface Consent {
   readonly permissions: readonly PermissionRequest[];
   /** Dangerous combinations and what is odd about it, in plain words. */
   readonly warnings: readonly string[];
+  /** Those that it gets. */
   readonly limits: Limits;
+  /** What it asks for above the default. */
+  readonly limitRequests: readonly LimitRequest[];
   /** The plugin that is installed under this id. */
   readonly before: { readonly version: string; readonly origin: string } | undefined;
   /** Set for an update. */
@@ -182,9 +194,6 @@ export interface PluginVersion {
   readonly created: string;
   readonly lastLive: string | undefined;
 }
-
-/** Limits that are other than before. */
-export type LimitsChange = { readonly [K in keyof Limits]?: number | undefined };
 
 /** What of a plugin's settings is changed; what is left out stays. */
 export interface ConfigChange {
@@ -263,6 +272,8 @@ export interface Plugins {
     keys: readonly string[],
     options?: { job?: string | undefined },
   ): Promise<Consent>;
+  /** Takes a question of kind `request` away, undecided. One that waits no more is no error. */
+  withdraw(consent: string): Promise<void>;
   setEnabled(id: string, enabled: boolean, by?: Actor): Promise<Plugin>;
   /** Puts the version that was live before live again. Throws `conflict` when there is none. */
   rollback(id: string, options?: { version?: string | undefined; by?: Actor }): Promise<Plugin>;

@@ -124,6 +124,13 @@ async function obeyPolicy(
   if (policy === "registry") {
     if (plugin.listed !== undefined || await options.inRegistry(plugin)) return;
   }
+  if (options.policy === undefined) {
+    throw new CarrelError(
+      "forbidden",
+      `Cannot install "${plugin.id}": the registry does not vouch for it, and no trusted key signed it (setting plugins.install_policy).`,
+      { details: { policy } },
+    );
+  }
   const allowed = policy === "verified"
     ? "plugins that are signed by a trusted key"
     : "plugins of the registry, and those that are signed by a trusted key";

@@ -1,5 +1,6 @@
 /** What a runner is started with: code, grants resolved for one job, settings, limits. */
 import { dirname, join } from "node:path";
+import { covers } from "../../sandbox/covers.ts";
 import type { RunnerSpec } from "../../sandbox/types.ts";
 import { denoPath, PROGRAM_DIR } from "../assets.ts";
 import { CarrelError } from "../errors.ts";
@@ -59,10 +60,12 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
     job: options.job,
     start: options.start,
     builtin: plugin.builtin,
+    trusted: plugin.trust === "trusted",
   });
-  const [read, write] = await Promise.all([
+  const [read, write, programs] = await Promise.all([
     withRealPaths(granted.read),
     withRealPaths(granted.write),
+    withRealPaths(granted.run),
   ]);
   const { plain, secrets: references } = splitSecrets(plugin.manifest, plugin.config);
   const grants = resolveGrants({ ...granted, read, write }, {
@@ -74,6 +77,7 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
     protectedRead: [dataDir],
     protectedWrite: [dataDir, PROGRAM_DIR, dirname(denoPath())],
   });
+  checkPrograms(programs, [dataDir, ...grants.write]);
   if ([...grants.read, ...grants.write].some((path) => path.startsWith(ownData))) {
     await Deno.mkdir(ownData, { recursive: true, mode: 0o700 });
   }
@@ -91,23 +95,39 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
   return { spec, used, moved, places };
 }
 
+/** What a plugin may change, or another one has put down, is no program that an operator has looked at. */
+function checkPrograms(programs: readonly string[], folders: readonly string[]): void {
+  for (const program of programs) {
+    const folder = folders.find((folder) => covers(folder, program));
+    if (folder === undefined) continue;
+    throw new CarrelError(
+      "denied",
+      `Cannot grant "run:${program}": it lies in ${folder}, where plugins can change it.`,
+    );
+  }
+}
+
 /** The plugin's own directory. */
 export async function ownDataOf(dataDir: string, id: string): Promise<string> {
   return join(await Deno.realPath(dataDir), "plugins", id, "data");
 }
 
-/** Throws unless the plugin may be started. */
+/** Throws unless the plugin may be started; `details` say which one is off, for the jobs that need it. */
 export function checkStartable({ plugin }: Entry): void {
+  const details = { plugin: plugin.id, state: plugin.state };
   if (plugin.state === "quarantined") {
     throw new CarrelError(
       "quarantined",
       `Cannot start the plugin "${plugin.id}": it was set aside. ${
         plugin.error ?? ""
       } Enable it to try again.`,
+      { details },
     );
   }
   if (!plugin.enabled) {
-    throw new CarrelError("conflict", `Cannot start the plugin "${plugin.id}": it is disabled.`);
+    throw new CarrelError("conflict", `Cannot start the plugin "${plugin.id}": it is disabled.`, {
+      details,
+    });
   }
 }
 

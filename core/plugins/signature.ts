@@ -65,6 +65,14 @@ export async function generateKeyPair(): Promise<KeyPair> {
   };
 }
 
+/** How every Ed25519 key begins, PKCS #8 (RFC 8410, section 7) in base64. */
+const PRIVATE_KEY = "MC4CAQAwBQYDK2Vw";
+
+/** Whether a file is a private key as `generateKeyPair` makes them. */
+export function isPrivateKey(file: Uint8Array): boolean {
+  return file.length < 1000 && new TextDecoder().decode(file).trimStart().startsWith(PRIVATE_KEY);
+}
+
 /**
  * Locks and signs a plugin's folder: writes `carrel.lock.json` and `carrel.sig.json` into it, so that it can
  * be served, packed or committed as it is. Throws `invalid_manifest`, `invalid_parameters`.

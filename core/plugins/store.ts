@@ -123,6 +123,16 @@ const grantSchema = z.object({
   decided: z.string(),
 });
 
+// Made once: a schema costs far more to make than a row to read.
+const grantsSchema = z.array(grantSchema);
+const keysSchema = z.array(z.string());
+const limitsSchema = z.record(z.string(), z.number());
+const placesSchema = z.record(z.string(), place);
+const trustSchema = z.enum(["sandboxed", "restricted", "trusted"]);
+const healthSchema = z.enum(["healthy", "unhealthy", "unknown"]);
+const stateSchema = z.enum(VERSION_STATES);
+const consentKindSchema = z.enum(CONSENT_KINDS);
+
 export interface PluginStore {
   /** All plugins and consents that can be read; what this host does not understand is reported. */
   load(report: (error: unknown) => void): Promise<{
@@ -194,7 +204,7 @@ async function load(sql: SqlStore, report: (error: unknown) => void) {
           origin: row.origin,
           signedBy: row.signed_by ?? undefined,
           live: row.live,
-          trust: z.enum(["sandboxed", "restricted", "trusted"]).parse(row.trust),
+          trust: trustSchema.parse(row.trust),
           builtin: row.builtin === 1,
           installed: row.installed,
         },
@@ -292,7 +302,7 @@ function readVersion(row: PluginVersionTable): VersionRow {
     version: row.version,
     digest: row.digest,
     manifestDigest: row.manifest_digest,
-    state: z.enum(VERSION_STATES).parse(row.state),
+    state: stateSchema.parse(row.state),
     origin: row.origin,
     reference: row.reference,
     resolved: row.resolved,
@@ -301,7 +311,7 @@ function readVersion(row: PluginVersionTable): VersionRow {
     manifest: manifestSchema.parse(JSON.parse(row.manifest_json)),
     manifestText: row.manifest_text,
     lock: row.lock_json ?? undefined,
-    grants: z.array(grantSchema).parse(JSON.parse(row.grants_json)),
+    grants: grantsSchema.parse(JSON.parse(row.grants_json)),
     error: row.error ?? undefined,
     created: row.created,
     lastLive: row.last_live ?? undefined,
@@ -358,9 +368,9 @@ function readConfig(row: PluginConfigTable): ConfigRow {
     enabled: yes(row.enabled),
     autoUpdate: yes(row.auto_update),
     config: plain.parse(JSON.parse(row.config_json)),
-    limits: z.record(z.string(), z.number()).parse(JSON.parse(row.limits_json)),
+    limits: limitsSchema.parse(JSON.parse(row.limits_json)),
     health: row.health === null || row.checked === null ? undefined : {
-      status: z.enum(["healthy", "unhealthy", "unknown"]).parse(row.health),
+      status: healthSchema.parse(row.health),
       ...(row.health_message === null ? {} : { message: row.health_message }),
       time: row.checked,
     },
@@ -370,14 +380,14 @@ function readConfig(row: PluginConfigTable): ConfigRow {
 }
 
 function readConsent(row: ConsentTable): ConsentRow {
-  const keys = z.array(z.string()).parse(JSON.parse(row.keys_json));
+  const keys = keysSchema.parse(JSON.parse(row.keys_json));
   return {
     id: row.id,
     plugin: row.plugin,
-    kind: z.enum(CONSENT_KINDS).parse(row.kind),
+    kind: consentKindSchema.parse(row.kind),
     versionId: row.version_id,
     keys: keys[0] === "*" ? undefined : keys,
-    places: z.record(z.string(), place).parse(JSON.parse(row.places_json)),
+    places: placesSchema.parse(JSON.parse(row.places_json)),
     job: row.job ?? undefined,
     askedBy: row.asked_by,
     created: row.created,

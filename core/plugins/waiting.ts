@@ -2,11 +2,13 @@
 import { CarrelError } from "../errors.ts";
 import { dangerousCombinations, permissionRequests } from "./consent.ts";
 import { permissionKeys } from "./decisions.ts";
-import { type Entry, limitsOf } from "./entry.ts";
+import type { Entry } from "./entry.ts";
 import { declaredGrants } from "./grants.ts";
 import { differenceOf, versionWarnings } from "./identity.ts";
+import { limitRequests, limitsOf } from "./limits.ts";
+import type { Manifest } from "./manifest.ts";
 import type { OperatorFile } from "./operator_file.ts";
-import type { Consent, PermissionRequest } from "./plugins.ts";
+import type { Consent, PermissionRequest, Plugin } from "./plugins.ts";
 import type { ConsentRow, VersionRow } from "./store.ts";
 
 /** Consents that wait at the same time; the oldest is dropped for one more. */
@@ -20,9 +22,15 @@ export interface Waiting {
   readonly warnings: readonly string[];
 }
 
-/** The permissions that are asked for. */
-export function askedKeys({ row, version }: Waiting): readonly string[] {
-  return row.keys ?? permissionKeys(version.manifest);
+/** The permissions that are asked for. Nobody is asked for programs unless the operator trusts the plugin. */
+export function askedKeys({ row, version }: Waiting, trusted: boolean): readonly string[] {
+  const keys = row.keys ?? permissionKeys(version.manifest);
+  return trusted ? keys : keys.filter((key) => !key.startsWith("run:"));
+}
+
+/** Whether the operator trusts a plugin, or what is to become one. */
+export function isTrusted(id: string, plugin: Plugin | undefined, operator: OperatorFile): boolean {
+  return plugin?.builtin === true || operator.plugins.get(id)?.trust === "trusted";
 }
 
 /** As it is shown. `before` is the plugin that is installed under the id. */
@@ -34,19 +42,22 @@ export function showConsent(
   const { row, version } = waiting;
   const { manifest } = version;
   const stranger = row.kind === "replace" || row.kind === "install";
+  const asked = manifest.permissions.limits;
   const limits = limitsOf(
-    manifest,
+    asked,
     operator.limits,
     operator.plugins.get(manifest.id)?.limits,
     stranger ? {} : before?.stored?.config.limits,
   );
   const grants = stranger ? [] : before?.grants ?? [];
-  const asked = askedKeys(waiting);
+  const trusted = isTrusted(row.plugin, before?.plugin, operator);
+  const keys = askedKeys(waiting, trusted);
   const permissions = permissionRequests(manifest, grants, {
     builtin: before?.plugin.builtin === true,
+    trusted,
     places: row.places,
     job: row.job,
-  }).filter(({ key }) => asked.includes(key));
+  }).filter(({ key }) => keys.includes(key));
   return {
     id: row.id,
     kind: row.kind,
@@ -63,9 +74,11 @@ export function showConsent(
       ...waiting.warnings,
       ...identityWarnings(waiting, before),
       ...dangerousCombinations(declaredGrants(manifest)),
+      ...trustWarnings(manifest, trusted),
       ...privateBesidePublic(permissions),
     ],
     limits,
+    limitRequests: limitRequests(asked, operator.limits, limits),
     before: before === undefined
       ? undefined
       : { version: before.plugin.version, origin: before.plugin.origin },
@@ -87,6 +100,15 @@ function identityWarnings({ row, version }: Waiting, before: Entry | undefined):
   return [
     `Another plugin with this id is installed, ${who}: this one replaces it, and inherits neither its permissions nor its settings nor its data.`,
   ];
+}
+
+function trustWarnings(manifest: Manifest, trusted: boolean): readonly string[] {
+  if (trusted) {
+    return ["config/plugins.yaml trusts this id: it runs without the walls of the system."];
+  }
+  return manifest.permissions.run.map(({ value }) =>
+    `It would run ${value}: that can be granted only once config/plugins.yaml says "trust: trusted" for it.`
+  );
 }
 
 function privateBesidePublic(permissions: readonly PermissionRequest[]): readonly string[] {

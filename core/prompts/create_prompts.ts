@@ -24,7 +24,7 @@ import { type FailedStage, MAX_PROMPTS, type Prompt, type Prompts } from "./prom
 
 export interface CreatePromptsOptions {
   readonly sql: SqlStore;
-  readonly plugins: Pick<Plugins, "get" | "ask" | "consent" | "consents" | "decide">;
+  readonly plugins: Pick<Plugins, "get" | "ask" | "withdraw" | "consent" | "consents" | "decide">;
   readonly network: Pick<Network, "destination" | "privateGrant">;
   readonly events: EventBus;
   /** The host's data folder, real. */
@@ -127,17 +127,38 @@ export function createPrompts(
     else background(settle(row, "granted"));
   }
 
+  /** Cancelled, or failed on its way to waiting: its questions go with it. */
   function onEnded(job: string): void {
+    const early = asked.get(job);
     asked.delete(job);
-    const row = [...waiting.values()].find((one) => one.job === job);
-    if (row !== undefined) background(drop(row));
+    if (early !== undefined) background(plugins.withdraw(early.id));
+    for (const row of [...waiting.values()]) if (row.job === job) background(drop(row));
   }
 
   /** Nobody needs the answer any more. */
   async function drop(row: PromptRow): Promise<void> {
     await settle(row, "dropped");
-    if (isAsked(row.id)) await plugins.decide(row.id, undefined, "host");
+    await plugins.withdraw(row.id);
   }
+
+  /** With another version, or without the plugin, its questions are gone: the stage itself will tell what it needs. */
+  function onChanged(plugin: string): void {
+    for (const row of [...waiting.values()]) {
+      if (row.plugin === plugin && !isAsked(row.id)) background(settle(row, "granted"));
+    }
+  }
+
+  /** Questions of jobs that ended while no host ran to hear of it. */
+  async function tidy(): Promise<void> {
+    for (const { id, kind, job } of plugins.consents()) {
+      if (kind !== "request" || job === undefined || waiting.has(id)) continue;
+      const status = await statusOf(job);
+      if (status === undefined || isEnded(status)) await plugins.withdraw(id);
+    }
+  }
+
+  const statusOf = (job: string) =>
+    engine().jobs.get(job).then(({ status }) => status, () => undefined);
 
   const stops = [
     events.on("consent.decided", ({ consent, granted }) => {
@@ -150,13 +171,18 @@ export function createPrompts(
       if (status === "waiting") onWaiting(job_id);
       else if (isEnded(status) && asked.size + waiting.size > 0) onEnded(job_id);
     }),
+    events.on("plugin.changed", ({ plugin }) => onChanged(plugin)),
   ];
 
   async function examine({ job, plugin: id, error, uses }: FailedStage): Promise<unknown> {
     if (!(error instanceof SandboxError) || NO_REASON_TO_ASK.has(error.code)) return error;
     const plugin = plugins.get(id);
     const { keys, refused } = await findMissing(uses.uses, {
-      declared: declaredGrants(plugin.manifest),
+      // Nobody is asked to let a plugin run programs that the operator does not trust.
+      declared: {
+        ...declaredGrants(plugin.manifest),
+        ...(plugin.trust === "trusted" ? {} : { run: [] }),
+      },
       granted: plugin.granted,
       network,
       dataDir: join(options.dataDir, "plugins", id, "data"),
@@ -182,6 +208,9 @@ export function createPrompts(
       expiresMs: now + timeoutMs,
     };
     asked.set(job.id, row);
+    // Cancelled while the question was put: nothing is heard of it any more.
+    const status = await statusOf(job.id);
+    if (status === undefined || isEnded(status)) onEnded(job.id);
     const texts = consent.permissions.map(({ text, key }) => `${text} (${key})`);
     return new JobWaits(
       `needs a permission: ${texts.join("; ")}. Answer with: carrel plugin consent ${row.id}`,
@@ -211,15 +240,13 @@ export function createPrompts(
   return {
     async start() {
       for (const row of await waitingPrompts(sql.db)) {
-        const status = await engine().jobs.get(row.job).then(
-          ({ status }) => status,
-          () => undefined,
-        );
+        const status = await statusOf(row.job);
         waiting.set(row.id, row);
         // Decided while no host ran to hear of it, or just before: the stage itself will tell.
         if (status !== "waiting") await drop(row);
         else if (!isAsked(row.id)) await settle(row, "granted");
       }
+      await tidy();
       arm();
     },
     examine,

@@ -42,6 +42,7 @@ interface Desk extends AsyncDisposable {
 interface Bench {
   readonly world: World;
   readonly clock: FakeClock;
+  readonly events: EventBus;
   readonly file: (name: string) => string;
   /** Host parts over the same stores. */
   open(plugins: Plugins, events: EventBus): Promise<Desk>;
@@ -128,7 +129,7 @@ async function withBench(
       };
     }
     await using desk = await open(world.plugins, events);
-    await body({ world, clock, file, open, ...desk });
+    await body({ world, clock, events, file, open, ...desk });
   }, (world) => Promise.resolve({ events, pool: world.pool }));
 }
 
@@ -237,7 +238,7 @@ Deno.test(`a job asks at most ${MAX_PROMPTS} times`, () =>
   ));
 
 Deno.test("a cancelled job takes its question away", () =>
-  withBench(async ({ prompts, engine, plugins, add, is, file }) => {
+  withBench(async ({ world, prompts, engine, plugins, add, is, file }) => {
     const id = await add({ files: [file("a")] });
     await is(id, "waiting");
     await engine.jobs.cancel(id);
@@ -245,6 +246,46 @@ Deno.test("a cancelled job takes its question away", () =>
     assert.deepEqual(prompts.list(), []);
     assert.deepEqual(plugins.consents(), []);
     assert.equal((await engine.jobs.get(id)).status, "cancelled");
+    const decided = await world.sql.db.selectFrom("grant").selectAll().where("job", "=", id)
+      .execute();
+    assert.deepEqual(decided, [], "nobody said no");
+  }));
+
+Deno.test("a job that is cancelled while it asks leaves no question behind", () =>
+  withBench(async ({ prompts, engine, plugins, events, add, file }) => {
+    const cancelling: Promise<unknown>[] = [];
+    events.on("consent.waits", ({ job }) => void cancelling.push(engine.jobs.cancel(job!)));
+    const id = await add({ files: [file("a")] });
+    assert.equal((await within(engine.jobs.finished(id))).status, "cancelled");
+    await Promise.all(cancelling);
+    await prompts[Symbol.asyncDispose]();
+    assert.equal(cancelling.length, 1);
+    assert.deepEqual(plugins.consents(), []);
+    assert.deepEqual(prompts.list(), []);
+  }));
+
+Deno.test("a plugin that is uninstalled takes its questions away, and ends the jobs that asked", () =>
+  withBench(async ({ prompts, engine, plugins, add, is, file }) => {
+    const id = await add({ files: [file("a")] });
+    await is(id, "waiting");
+    await plugins.uninstall(ID);
+    const { status, error } = await within(engine.jobs.finished(id));
+    assert.deepEqual([status, error?.code], ["failed", "not_found"]);
+    assert.deepEqual(prompts.list(), []);
+  }));
+
+Deno.test("a question whose job ended unheard is taken away at the next start", () =>
+  withBench(async ({ world, prompts, engine, plugins, open, add, file }) => {
+    const id = await add({});
+    assert.equal((await within(engine.jobs.finished(id))).status, "completed");
+    await prompts[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+    await plugins.ask(ID, [`read:${file("a")}`], { job: id });
+    const byHand = await plugins.ask(ID, [`read:${file("a")}`]);
+    const events = new EventBus((error) => assert.fail(String(error)));
+    await using again = await world.restart({ events, pool: world.pool });
+    await using _ = await open(again, events);
+    assert.deepEqual(again.consents().map((one) => one.id), [byHand.id]);
   }));
 
 Deno.test("what waits survives a restart, whether it was answered meanwhile or not", () =>

@@ -1,5 +1,5 @@
 /** Provenance: where a thing came from, and what was made of it. */
-import type { Actor } from "../library/library.ts";
+import type { Actor } from "../auth/actor.ts";
 
 export interface LineageNode {
   readonly id: string;

@@ -1,5 +1,5 @@
 /** Search: passages of the library, best first. */
-import type { Actor } from "../library/library.ts";
+import type { Actor } from "../auth/actor.ts";
 
 export interface SearchQuery {
   readonly q: string;

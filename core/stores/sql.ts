@@ -368,7 +368,6 @@ export interface TextHit {
 
 /** The sql store. */
 export interface SqlStore extends AsyncDisposable {
-  readonly dialect: "sqlite" | "postgres";
   /** For reads and single statements. */
   readonly db: Kysely<Database>;
   /**

@@ -63,7 +63,6 @@ export async function openSqlite(path: string, options: SqliteOptions): Promise<
     if (raw.isOpen) raw.close();
   };
   return {
-    dialect: "sqlite",
     db,
     transaction: <T>(work: (tx: Tx) => Promise<T>) => db.transaction().execute(work),
     searchText: (query, search) => searchText(db, query, search),

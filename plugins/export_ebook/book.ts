@@ -1,6 +1,6 @@
 import type { ExportInput, ExportSource, Plain } from "@carrel/sdk";
-import { PluginError } from "@carrel/sdk";
-import { bookLanguages, canonicalLanguage, isRightToLeft } from "./language.ts";
+import { languageTag, PluginError } from "@carrel/sdk";
+import { bookLanguages, isRightToLeft } from "./language.ts";
 import { oneLine } from "./xml.ts";
 
 /** The manifest's `parameters`, parsed. */
@@ -61,7 +61,7 @@ export function parseParameters(given: Readonly<Record<string, Plain>>): Paramet
   const cover = given["cover"] ?? true;
   const depth = given["toc_depth"] ?? 2;
   const language = text("language");
-  if (language && !canonicalLanguage(language)) {
+  if (language && !languageTag(language)) {
     fail("language", "a BCP 47 tag such as en or pt-BR");
   }
   return {
@@ -83,7 +83,7 @@ export async function planBook(input: ExportInput, parameters: Parameters): Prom
     throw new PluginError("empty", `Cannot make the ebook "${title}": it has no sources.`);
   }
   const chapters = sources.map((source, index): ChapterPlan => {
-    const language = canonicalLanguage(source.language);
+    const language = languageTag(source.language);
     return {
       number: index + 1,
       id: `chapter-${index + 1}`,

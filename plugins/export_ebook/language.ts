@@ -1,14 +1,4 @@
-import type { ExportSource } from "@carrel/sdk";
-
-/** A BCP 47 tag in its canonical form, or `undefined` if it is none. */
-export function canonicalLanguage(tag: string | undefined): string | undefined {
-  if (!tag) return undefined;
-  try {
-    return Intl.getCanonicalLocales(tag.trim().replaceAll("_", "-"))[0];
-  } catch {
-    return undefined;
-  }
-}
+import { type ExportSource, languageTag } from "@carrel/sdk";
 
 const RTL_SCRIPTS = new Set([
   "Adlm",
@@ -46,11 +36,11 @@ export function bookLanguages(
 ): readonly [string, ...string[]] {
   const weights = new Map<string, number>();
   for (const source of sources) {
-    const language = canonicalLanguage(source.language);
+    const language = languageTag(source.language);
     if (!language || language === "und") continue;
     weights.set(language, (weights.get(language) ?? 0) + source.markdown.length + 1);
   }
   const found = [...weights].sort((a, b) => b[1] - a[1]).map(([language]) => language);
-  const first = canonicalLanguage(chosen) ?? found[0] ?? "und";
+  const first = languageTag(chosen) ?? found[0] ?? "und";
   return [first, ...found.filter((language) => language !== first)];
 }

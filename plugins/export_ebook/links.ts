@@ -1,5 +1,5 @@
 import type { Element, Node } from "./html_tree.ts";
-import { canonicalLanguage } from "./language.ts";
+import { languageTag } from "@carrel/sdk";
 import { attributes, escapeXml } from "./xml.ts";
 
 /**
@@ -93,7 +93,7 @@ function serializeElement(node: Element, targets: LinkTargets): string {
   if (rest["dir"] && !["ltr", "rtl", "auto"].includes(rest["dir"].toLowerCase())) {
     delete values["dir"];
   } else if (rest["dir"]) values["dir"] = rest["dir"].toLowerCase();
-  const language = lang ? canonicalLanguage(lang) : undefined;
+  const language = languageTag(lang);
   if (language) values["lang"] = values["xml:lang"] = language;
   Object.assign(values, EPUB_TYPES[rest["class"] ?? ""]);
   let tag = node.tag;

@@ -1,4 +1,4 @@
-import type { ContentMetadata } from "@carrel/sdk";
+import { type ContentMetadata, languageTag } from "@carrel/sdk";
 import type { PdfDocument } from "./pdf_js.ts";
 
 /** What a document's information dictionary and XMP packet say. */
@@ -24,7 +24,7 @@ export async function readInfo(document: PdfDocument): Promise<PdfInfo> {
       authors: authors(xmp.get("dc:creator") ?? info.Author, info.Author),
       published: pdfDate(info.CreationDate) ?? isoDate(xmp.get("xmp:createdate")),
       modified: pdfDate(info.ModDate) ?? isoDate(xmp.get("xmp:modifydate")),
-      language: language(info.Language) ?? language(first(xmp.get("dc:language"))),
+      language: languageTag(info.Language) ?? languageTag(first(xmp.get("dc:language"))),
       summary: text("Subject", "dc:description"),
       licence: words(xmp.get("xmprights:webstatement")) ?? words(xmp.get("dc:rights")),
       keywords: keywords(info.Keywords ?? xmp.get("pdf:keywords")),
@@ -70,15 +70,6 @@ function isName(name: string): boolean {
 function keywords(source: unknown): string[] | undefined {
   const list = words(source)?.split(/\s*[,;]\s*/).filter((word) => word !== "");
   return list === undefined || list.length === 0 ? undefined : list;
-}
-
-function language(tag: unknown): string | undefined {
-  if (typeof tag !== "string" || tag === "") return undefined;
-  try {
-    return Intl.getCanonicalLocales(tag)[0];
-  } catch {
-    return undefined;
-  }
 }
 
 /** `D:YYYYMMDDHHmmSSOHH'mm'`, all after the year optional (ISO 32000-1, 7.9.4), as ISO 8601. */

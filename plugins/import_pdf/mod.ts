@@ -1,4 +1,4 @@
-import { definePlugin, fetchSource, PluginError } from "@carrel/sdk";
+import { definePlugin, downloadSource, PluginError, titleFromName } from "@carrel/sdk";
 import type { ExtractedContent, PluginContext, RawContent } from "@carrel/sdk";
 import { withoutFurniture } from "./furniture.ts";
 import { readInfo } from "./metadata.ts";
@@ -9,18 +9,12 @@ import { readPages } from "./pages.ts";
 
 /** Imports the text of a PDF. */
 export default definePlugin.import({
-  async download(source, ctx) {
-    ctx.progress(0, "asking the server for the document");
-    return await fetchSource(source.url, {
-      signal: ctx.signal,
-      timeoutMs: Number(ctx.config.timeout ?? 30) * 1000,
-      maxBytes: Number(ctx.config.max_mb ?? 50) * 1024 * 1024,
+  download: (source, ctx) =>
+    downloadSource(source, ctx, {
+      what: "document",
       accept: "application/pdf, */*;q=0.5",
-      onProgress: (read, total) => {
-        if (total !== undefined) ctx.progress(Math.min(read / total, 1), "reading the document");
-      },
-    });
-  },
+      maxMb: 50,
+    }),
 
   extract,
 
@@ -43,7 +37,7 @@ async function extract(raw: RawContent, ctx: PluginContext): Promise<ExtractedCo
     const { markdown, pages } = write(blocks, read.pages.length);
     return {
       type: "document",
-      title: info.title ?? titleFrom(blocks) ?? titleFromName(name),
+      title: info.title ?? titleFrom(blocks) ?? titleFromName(name, /\.pdf$/i),
       markdown,
       metadata: info.metadata,
       pages,
@@ -81,17 +75,6 @@ function titleFrom(blocks: readonly Block[]): string | undefined {
     .sort((a, b) => a.level - b.level);
   const text = headings[0]?.lines.map((line) => line.text).join(" ").trim();
   return text === undefined || text.length < 3 || text.length > 300 ? undefined : text;
-}
-
-function titleFromName(name: string): string {
-  const file = name.replace(/[?#].*$/, "").replace(/^upload:/, "").split("/").at(-1) || name;
-  let plain = file;
-  try {
-    plain = decodeURIComponent(file);
-  } catch {
-    // A stray per cent sign is part of the name.
-  }
-  return plain.replace(/\.pdf$/i, "").replace(/[_\s]+/g, " ").trim() || name;
 }
 
 /** Whether any picture is in the file. The dictionaries of pictures are never compressed or encrypted. */

@@ -1,4 +1,4 @@
-import type { ContentMetadata } from "@carrel/sdk";
+import { type ContentMetadata, languageTag } from "@carrel/sdk";
 
 /** The metadata in a front matter, by the names that are in use for it. */
 export function readMetadata(
@@ -18,7 +18,7 @@ export function readMetadata(
       authors: list(field("authors", "author", "creator", "by")),
       published: date(field("date", "published", "publishdate", "pubdate", "created")),
       modified: date(field("lastmod", "modified", "updated")),
-      language: language(field("language", "lang", "locale")),
+      language: languageTag(field("language", "lang", "locale")),
       summary: words(field("summary", "description", "excerpt", "abstract", "subtitle")),
       canonicalUrl: webAddress(field("canonical_url", "canonicalurl", "canonical", "url")),
       licence: words(field("license", "licence", "rights")),
@@ -52,18 +52,6 @@ export function firstHeading(markdown: string): string | undefined {
     first ??= title;
   }
   return first;
-}
-
-/** `upload:my_notes.md` → `my notes`. */
-export function titleFromName(name: string): string {
-  const file = name.replace(/[?#].*$/, "").replace(/^upload:/, "").split("/").at(-1) || name;
-  let decoded = file;
-  try {
-    decoded = decodeURIComponent(file);
-  } catch {
-    // A stray per cent sign is part of the name.
-  }
-  return decoded.replace(/\.\w{1,9}$/, "").replace(/[_\s]+/g, " ").trim() || name;
 }
 
 /** The text of a heading without the signs of Markdown. */
@@ -107,15 +95,6 @@ function date(value: unknown): string | undefined {
   if (Number.isNaN(instant.getTime())) return undefined;
   const iso = instant.toISOString().replace(".000Z", "Z");
   return zoned ? iso : iso.replace(/T00:00:00Z$/, "").replace(/Z$/, "");
-}
-
-function language(value: unknown): string | undefined {
-  const tag = words(value)?.replaceAll("_", "-");
-  try {
-    return tag === undefined ? undefined : Intl.getCanonicalLocales(tag)[0];
-  } catch {
-    return undefined;
-  }
 }
 
 function webAddress(value: unknown): string | undefined {

@@ -2,29 +2,24 @@ import {
   charsetOf,
   decodeText,
   definePlugin,
-  fetchSource,
+  downloadSource,
   looksBinary,
   PluginError,
+  titleFromName,
 } from "@carrel/sdk";
 import type { RawContent } from "@carrel/sdk";
 import { splitFrontMatter } from "./front_matter.ts";
 import { plainTitle, plainToMarkdown } from "./plain.ts";
-import { firstHeading, readMetadata, titleFromName } from "./metadata.ts";
+import { firstHeading, readMetadata } from "./metadata.ts";
 
 /** Imports Markdown and plain text. */
 export default definePlugin.import({
-  async download(source, ctx) {
-    ctx.progress(0, "asking the server for the text");
-    return await fetchSource(source.url, {
-      signal: ctx.signal,
-      timeoutMs: Number(ctx.config.timeout ?? 30) * 1000,
-      maxBytes: Number(ctx.config.max_mb ?? 16) * 1024 * 1024,
+  download: (source, ctx) =>
+    downloadSource(source, ctx, {
+      what: "text",
       accept: "text/markdown, text/plain;q=0.9, */*;q=0.5",
-      onProgress: (read, total) => {
-        if (total !== undefined) ctx.progress(Math.min(read / total, 1), "reading the text");
-      },
-    });
-  },
+      maxMb: 16,
+    }),
 
   extract(raw) {
     const name = raw.filename ?? raw.url;

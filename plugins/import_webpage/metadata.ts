@@ -1,7 +1,7 @@
 import type { ContentMetadata, Plain } from "@carrel/sdk";
 import type { Article } from "./article.ts";
 import type { DomDocument, DomElement } from "./dom.ts";
-import { authorNames, isoTime, languageTag } from "./normalise.ts";
+import { authorNames, firstLanguage, isoTime } from "./normalise.ts";
 import { absolute } from "./document.ts";
 import { readJsonLd } from "./json_ld.ts";
 
@@ -50,10 +50,10 @@ export function readHead(document: DomDocument): Head {
     canonical: absolute(canonical ?? meta.get("og:url"), base),
     licence: absolute(licence, base) ?? structured.licence ?? meta.get("dc.rights") ??
       meta.get("dcterms.license"),
-    language: languageTag(document.documentElement.getAttribute("lang")) ??
-      languageTag(document.documentElement.getAttribute("xml:lang")) ??
-      languageTag(meta.get("content-language")) ?? languageTag(meta.get("og:locale")) ??
-      languageTag(structured.language),
+    language: firstLanguage(document.documentElement.getAttribute("lang")) ??
+      firstLanguage(document.documentElement.getAttribute("xml:lang")) ??
+      firstLanguage(meta.get("content-language")) ?? firstLanguage(meta.get("og:locale")) ??
+      firstLanguage(structured.language),
     heading: document.getElementsByTagName("h1")[0]?.textContent?.replace(/\s+/g, " ").trim() ||
       undefined,
     structured,

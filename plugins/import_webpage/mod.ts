@@ -1,4 +1,4 @@
-import { definePlugin, fetchSource, PluginError } from "@carrel/sdk";
+import { definePlugin, downloadSource, PluginError } from "@carrel/sdk";
 import { readDocument } from "./document.ts";
 import { findArticle } from "./article.ts";
 import { readHtml } from "./html.ts";
@@ -7,18 +7,12 @@ import { markdownWriter } from "./to_markdown.ts";
 
 /** Imports the article of a web page. */
 export default definePlugin.import({
-  async download(source, ctx) {
-    ctx.progress(0, "asking the server for the page");
-    return await fetchSource(source.url, {
-      signal: ctx.signal,
-      timeoutMs: Number(ctx.config.timeout ?? 30) * 1000,
-      maxBytes: Number(ctx.config.max_mb ?? 16) * 1024 * 1024,
+  download: (source, ctx) =>
+    downloadSource(source, ctx, {
+      what: "page",
       accept: "text/html, application/xhtml+xml;q=0.9, */*;q=0.5",
-      onProgress: (read, total) => {
-        if (total !== undefined) ctx.progress(Math.min(read / total, 1), "reading the page");
-      },
-    });
-  },
+      maxMb: 16,
+    }),
 
   extract(raw, ctx) {
     const { html, warnings } = readHtml(raw);

@@ -1,12 +1,8 @@
-/** A language tag in its canonical form (`en_us` → `en-US`); undefined where it is none. */
-export function languageTag(tag: string | null | undefined): string | undefined {
-  const first = /^[^,]*/.exec(tag ?? "")![0].trim().replaceAll("_", "-");
-  if (first === "") return undefined;
-  try {
-    return Intl.getCanonicalLocales(first)[0];
-  } catch {
-    return undefined;
-  }
+import { languageTag } from "@carrel/sdk";
+
+/** The first language of a list (`de, en`), as a tag in its canonical form. */
+export function firstLanguage(tags: string | null | undefined): string | undefined {
+  return languageTag(tags?.split(",", 1)[0]);
 }
 
 /** Year, month, day; hours with minutes, seconds; zone. */

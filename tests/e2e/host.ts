@@ -32,6 +32,8 @@ export interface TestHostOptions {
   /** @default a temporary one, removed at the end */
   readonly dataDir?: string;
   readonly allowPrivate?: readonly string[];
+  /** Other options of `carrel serve`. */
+  readonly flags?: readonly string[];
 }
 
 export async function startTestHost(options: TestHostOptions = {}): Promise<TestHost> {
@@ -51,6 +53,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
       "--data",
       dataDir,
       ...(options.allowPrivate ?? []).flatMap((address) => ["--allow-private", address]),
+      ...(options.flags ?? []),
     ],
     stdin: "null",
     stdout: "null",

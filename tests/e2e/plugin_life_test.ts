@@ -402,12 +402,12 @@ export default definePlugin.import({ extract() { Deno.exit(9); } });
         return plugin.state === "quarantined" ? plugin : undefined;
       });
       assert.match(plugin.error, /crashed again and again/);
-      // Those that try again are told why they do not run.
-      const failed = await until(async () => {
-        const { items } = await host.get("/api/jobs?status=failed");
+      // Those that try again are held, and told why.
+      const held = await until(async () => {
+        const { items } = await host.get("/api/jobs?status=waiting");
         return items.find((job: Json) => job.error.code === "quarantined");
       });
-      assert.match(failed.error.message, /set aside/);
+      assert.match(held.message, /set aside/);
       assert.equal(await host.stop(), true);
     }
     // A bundle that somebody broke meanwhile.

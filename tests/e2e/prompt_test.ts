@@ -1,7 +1,7 @@
 /** A permission that is missed on the way: the job waits, says so everywhere, and goes on or ends with the answer. */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { type Json, startTestHost, type TestHost } from "./host.ts";
+import { type Json, startTestHost, type TestHost, until } from "./host.ts";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
@@ -128,6 +128,15 @@ Deno.test("over HTTP: a job asks for what it misses, and goes on when it is gran
     const failed = await host.ended(again);
     assert.deepEqual([failed.status, failed.error.code], ["failed", "denied"]);
     assert.ok(failed.error.message.includes(key), failed.error.message);
+
+    // One that is cancelled asks nobody any more.
+    const third = await importLetter(host);
+    await waits(host, third);
+    assert.equal((await host.get("/api/plugins/prompts")).items.length, 1);
+    await host.fetch(`/api/jobs/${third.id}`, { method: "DELETE" });
+    assert.equal((await host.ended(third)).status, "cancelled");
+    assert.deepEqual((await host.get("/api/plugins/prompts")).items, []);
+    await until(async () => (await host.get("/api/plugins/consents")).items.length === 0);
 
     const audit = (await host.get(`/api/plugins/${ID}/audit`)).items;
     const events = audit.map((row: Json) => row.event);

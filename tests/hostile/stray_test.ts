@@ -6,6 +6,12 @@ const PLUGIN = `
 const say = (ctx) => new Promise((resolve) => { ctx.progress(0); setTimeout(resolve, 100); });
 export default { kind: "import", methods: {
   async loop(ctx) { await say(ctx); for (;;); },
+  async run(ctx) {
+    const quiet = { stdin: "null", stdout: "null", stderr: "null" };
+    new Deno.Command("/bin/sh", { args: ["-c", "/bin/sleep 600; true"], detached: true, ...quiet }).spawn();
+    await say(ctx);
+    await new Promise(() => {});
+  },
   async stop(ctx) { await say(ctx); Deno.kill(Deno.pid, "SIGSTOP"); },
 } };`;
 
@@ -32,6 +38,15 @@ async function below(pid: number): Promise<number[]> {
   return [...found, ...(await Promise.all(found.map(below))).flat()];
 }
 
+/** Whether it is the program that the plugin has started. */
+function sleeps(pid: number): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).startsWith("/bin/sleep\0");
+  } catch {
+    return false;
+  }
+}
+
 async function stopped(pids: readonly number[]): Promise<void> {
   const states = () => pids.map((pid) => Deno.readTextFileSync(`/proc/${pid}/status`));
   while (!states().some((state) => /^State:\s+T/m.test(state))) {
@@ -39,7 +54,7 @@ async function stopped(pids: readonly number[]): Promise<void> {
   }
 }
 
-for (const method of ["loop", "stop"]) {
+for (const method of ["loop", "stop", "run"]) {
   Deno.test({
     name:
       `createPool() leaves no process behind when the host is killed while a plugin is in ${method}()`,
@@ -59,7 +74,8 @@ for (const method of ["loop", "stop"]) {
         // The runner and the watchdog.
         const own = await children(host.pid);
         ok(own.includes(runner) && own.length === 2, `${own}`);
-        const pids = await below(host.pid);
+        let pids = await below(host.pid);
+        while (method === "run" && !pids.some(sleeps)) pids = await below(host.pid);
         if (method === "stop") await stopped([runner, ...await below(runner)]);
         host.kill("SIGKILL");
         await host.status;

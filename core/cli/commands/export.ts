@@ -4,7 +4,7 @@ import { type Builder, gatherPairs, wholeNumber } from "../args.ts";
 import type { Client } from "../client.ts";
 import { CliError, usageError } from "../errors.ts";
 import { bytes, shellWord } from "../format.ts";
-import { followJob, interruptJobs, mustComplete } from "../follow.ts";
+import { followJob, interruptJobs, mustComplete, showQuestions } from "../follow.ts";
 import { asCliError } from "../session.ts";
 import { download, downloadTo, mustBeFree, mustBeWritable, safeName } from "../download.ts";
 import { clean } from "../width.ts";
@@ -128,7 +128,10 @@ export function addExport({ program, action }: Builder): void {
       const bar = board.add(options.title ?? options.format);
       let job: JobJson;
       try {
-        job = await followJob(client, started.id, bar, { signal: session.signal });
+        job = await followJob(client, started.id, bar, {
+          signal: session.signal,
+          onEvent: showQuestions(session, board),
+        });
       } catch (error) {
         if (!session.signal.aborted) throw error;
         if (own) bar.end("cancelled");

@@ -4,7 +4,14 @@ import { type Builder, gatherPairs, wholeNumber } from "../args.ts";
 import type { Client, ImportSettings } from "../client.ts";
 import { type CliError, EXIT } from "../errors.ts";
 import { count } from "../format.ts";
-import { bounded, type Done, failureLines, followJob, interruptJobs } from "../follow.ts";
+import {
+  bounded,
+  type Done,
+  failureLines,
+  followJob,
+  interruptJobs,
+  showQuestions,
+} from "../follow.ts";
 import type { Bar } from "../progress.ts";
 import { asCliError, type Session } from "../session.ts";
 import { type BadSource, expandSources, mediaTypeOf, type Source, unreadable } from "../sources.ts";
@@ -110,6 +117,7 @@ async function importAll(
   wait: boolean,
 ): Promise<Item[]> {
   const board = session.board();
+  const ask = showQuestions(session, board);
   const open = new Set<string>();
   let sent = 0;
   const settings: ImportSettings = {
@@ -138,6 +146,7 @@ async function importAll(
       open.add(started.id);
       const ended = await followJob(client, started.id, bar, {
         signal: session.signal,
+        onEvent: ask,
         done: async (job) => {
           const done = await importDone(client, job);
           revision = done.revision;

@@ -4,7 +4,14 @@ import { JOB_STATUSES } from "../../jobs/job.ts";
 import { type Builder, wholeNumber } from "../args.ts";
 import type { Column } from "../format.ts";
 import { count, duration, pairs, table, when } from "../format.ts";
-import { bounded, failureLines, followJob, interruptJobs, placeOf } from "../follow.ts";
+import {
+  bounded,
+  failureLines,
+  followJob,
+  interruptJobs,
+  placeOf,
+  showQuestions,
+} from "../follow.ts";
 import { EXIT, interruptedError } from "../errors.ts";
 import type { Session } from "../session.ts";
 import { messageOf, subjectOf } from "../subject.ts";
@@ -84,6 +91,7 @@ export function addJob({ program, action }: Builder): void {
     .action(action(async (session, _options, ids: string[]) => {
       const { client, own } = await session.connect();
       const board = session.board();
+      const ask = showQuestions(session, board);
       const results = await bounded(ids, ids.length, async (id) => {
         const job = await client.job(id);
         const bar = board.add(subjectOf(job));
@@ -92,12 +100,7 @@ export function addJob({ program, action }: Builder): void {
             signal: session.signal,
             onEvent(event) {
               session.event(event);
-              // A bar has no room for the question and how to answer it; without a terminal it is a line already.
-              if (
-                event.status === "waiting" && event.message !== null && session.io.terminal.err
-              ) {
-                board.line(`${session.style.yellow("?")} ${clean(event.message)}`);
-              }
+              ask(event);
             },
           });
         } catch (error) {

@@ -10,11 +10,13 @@ import type { Session } from "../session.ts";
 import { clean } from "../width.ts";
 import type { PluginJson } from "../wire.ts";
 import { addPluginAudit } from "./plugin_audit.ts";
+import { addPluginAuthor } from "./plugin_author.ts";
 import { addPluginConsent } from "./plugin_consent.ts";
 
 export function addPlugin(builder: Builder): void {
   const { program, action } = builder;
-  const plugin = program.command("plugin").description("list, install, inspect and switch plugins");
+  const plugin = program.command("plugin").description("list, install, inspect and switch plugins")
+    .addHelpText("after", "\ndocs/plugins.md tells more, with examples.");
 
   plugin.command("list").description("list plugins")
     .addOption(new Option("--kind <kind>", "only of this kind").choices(PLUGIN_KINDS))
@@ -28,7 +30,8 @@ export function addPlugin(builder: Builder): void {
         item.enabled ? "●" : "○",
         item.id,
         item.version,
-        item.builtin ? "built in" : item.trust,
+        item.state === "quarantined" ? "set aside" : item.builtin ? "built in" : item.trust,
+        item.builtin ? "" : item.verified ? "verified" : "unverified",
         permissionSummary(item),
         takes(item),
       ]);
@@ -41,6 +44,7 @@ export function addPlugin(builder: Builder): void {
         { title: "id" },
         { title: "version" },
         { title: "trust", paint: style.dim },
+        { title: "signature", paint: style.dim },
         { title: "permissions" },
         { title: "takes", flexible: true },
       ];
@@ -143,6 +147,7 @@ export function addPlugin(builder: Builder): void {
     }));
 
   addPluginAudit(plugin, builder);
+  addPluginAuthor(plugin, builder);
 }
 
 /** Only a plugin that may write keeps data; with nobody to ask, it is kept. */
@@ -184,13 +189,16 @@ function signature(item: PluginJson): string {
 function info(session: Session, item: PluginJson): void {
   const { width, style } = session;
   session.print(`${style.bold(clean(item.name))}  ${style.dim(clean(item.description))}`);
-  const limits = Object.entries(item.limits).map(([name, value]) =>
-    name.endsWith("_mb")
+  const limits = Object.entries(item.limits).map(([name, value]) => {
+    const text = name.endsWith("_mb")
       ? `${name.slice(0, -3)} ${bytes(value * 2 ** 20)}`
+      : name.endsWith("_kb")
+      ? `${name.slice(0, -3)} ${bytes(value * 2 ** 10)}`
       : name.endsWith("_s")
       ? `${name.slice(0, -2)} time ${value} s`
-      : `${name} ${value}`
-  );
+      : `${name} ${value}`;
+    return /_rate\b|_rate_/.test(name) ? `${text}/s` : text;
+  });
   const lines = pairs([
     ["id", `${item.id} ${item.version}`],
     ["kind", item.kind],
@@ -204,6 +212,7 @@ function info(session: Session, item: PluginJson): void {
     ["code", item.digest || "bundled at its first use"],
     ["takes", takes(item) || "–"],
     ["limits", limits.join(", ")],
+    ...item.limit_requests.map(({ text }) => ["beyond", text] as const),
     ...(Object.keys(item.config).length > 0
       ? [["settings", JSON.stringify(item.config)] as const]
       : []),
@@ -216,6 +225,20 @@ function info(session: Session, item: PluginJson): void {
     session.print(granted ? "It may:" : "It asked for, and may not:");
     for (const permission of some) {
       for (const line of permissionLines(permission, style, width)) session.print(line);
+      const holds = holdsText(permission);
+      if (granted && holds !== undefined) session.print(style.yellow(`          ${holds}`));
     }
+  }
+}
+
+/** For how long a grant holds, where that is not for good. */
+function holdsText({ duration, until }: PluginJson["permissions"][number]): string | undefined {
+  switch (duration) {
+    case "once":
+      return "for one start";
+    case "job":
+      return "for one job";
+    case "until":
+      return `until ${until?.slice(0, 16).replace("T", " ")} UTC`;
   }
 }

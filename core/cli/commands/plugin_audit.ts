@@ -105,7 +105,7 @@ function printRows(session: Session, rows: readonly AuditRowJson[]): void {
     row.event,
     row.plugin ?? "",
     row.actor ?? "",
-    JSON.stringify(row.details),
+    detailsText(row.details),
   ]);
   const columns = [
     { title: "time", paint: style.dim },
@@ -115,6 +115,21 @@ function printRows(session: Session, rows: readonly AuditRowJson[]): void {
     { title: "details", flexible: true, paint: style.dim },
   ];
   for (const line of table(columns, cells, { width, style })) session.print(line);
+}
+
+/** Details as people read them; `--json` has them whole. The time of a use stands in the row already. */
+function detailsText(details: Readonly<Record<string, unknown>>): string {
+  return Object.entries(details)
+    .filter(([name, value]) => name !== "first" && name !== "last" && String(value) !== "")
+    .map(([name, value]) => `${name}: ${valueText(value)}`).join("; ");
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(", ");
+  if (typeof value !== "object" || value === null) return String(value);
+  const { key, duration, until } = value as { key?: string; duration?: string; until?: string };
+  if (key === undefined) return JSON.stringify(value);
+  return duration === undefined || duration === "always" ? key : `${key} (${until ?? duration})`;
 }
 
 function printObserved(session: Session, observed: readonly ObservedJson[]): void {

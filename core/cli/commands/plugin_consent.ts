@@ -17,6 +17,7 @@ interface ConsentOptions {
   readonly allowRead?: string[];
   readonly allowWrite?: string[];
   readonly allowEnv?: string[];
+  readonly allowRun?: string[];
   readonly allowService?: string[];
   readonly allowCall?: string[];
   readonly allowMatch?: string[];
@@ -30,6 +31,7 @@ function withConsentFlags(command: Command): Command {
     .option("--allow-read <path>", "grant it reading this path", gather)
     .option("--allow-write <path>", "grant it writing this path", gather)
     .option("--allow-env <name>", "grant it this environment variable", gather)
+    .option("--allow-run <path>", "grant a trusted plugin this program", gather)
     .option("--allow-service <name>", "grant it this service of the host", gather)
     .option("--allow-call <capability>", "grant it this capability of other plugins", gather)
     .option("--allow-match <pattern>", "let it take these URLs before built-in plugins", gather)
@@ -236,6 +238,7 @@ function decide(
     read: options.allowRead ?? [],
     write: options.allowWrite ?? [],
     env: options.allowEnv ?? [],
+    run: options.allowRun ?? [],
     services: options.allowService ?? [],
     calls: options.allowCall ?? [],
     match: options.allowMatch ?? [],

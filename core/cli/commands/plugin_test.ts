@@ -55,7 +55,7 @@ Deno.test("carrel plugin lists, shows, switches, checks and uninstalls", async (
     permissions: [],
   });
   const list = await t.carrel(["plugin", "list"]);
-  assert.match(list.out, /● +import\.sample +1\.0\.0 +sandboxed +net \(1 of 2\)/);
+  assert.match(list.out, /● +import\.sample +1\.0\.0 +sandboxed +unverified +net \(1 of 2\)/);
   assert.match(list.out, /○ +export\.none +1\.0\.0 +built in +none/);
   const info = await t.carrel(["plugin", "info", "import.sample"]);
   assert.match(info.out, /memory 512 MiB[\s\S]*It may:\n  medium[\s\S]*may not:\n  low/);
@@ -67,6 +67,24 @@ Deno.test("carrel plugin lists, shows, switches, checks and uninstalls", async (
   const ill = await t.carrel(["plugin", "health", "import.ill"]);
   assert.equal(ill.exit, EXIT.failed);
   assert.match(ill.out, /unhealthy  import\.ill  no answer/);
+});
+
+Deno.test("carrel plugin install and info say what is asked above the default limits", async () => {
+  await using t = await setup();
+  const text = "Asks for 64 GiB of memory; this host gives at most 4 GiB";
+  const request = { limit: "memory_mb", text, asked: 65_536, default: 512, given: 4096 };
+  t.host.consent = { ...CONSENT, limit_requests: [request] };
+  const install = await t.carrel(["plugin", "install", "https://plugins.example/x.tgz"]);
+  assert.equal(install.exit, EXIT.consent);
+  assert.match(
+    install.err,
+    /asks for more than the default:\n {2}\^ Asks for 64 GiB of memory; this/,
+  );
+  const yes = await t.carrel(["plugin", "install", "https://plugins.example/x.tgz", "--yes"]);
+  assert.match(yes.err, /this host gives at most 4 GiB/);
+  t.host.plugins[0] = { ...t.host.plugins[0]!, limit_requests: [request] };
+  const info = await t.carrel(["plugin", "info", "import.sample"]);
+  assert.match(info.out, /beyond +Asks for 64 GiB of memory; this host gives at most 4 GiB/);
 });
 
 Deno.test("carrel plugin update fetches from where it came, shows the difference and keeps what was decided", async () => {

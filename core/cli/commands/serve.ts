@@ -2,6 +2,7 @@
 import { type Builder, gather, wholeNumber } from "../args.ts";
 import { dataDir, dataDirError } from "../data_dir.ts";
 import { CliError, EXIT } from "../errors.ts";
+import { freeMemoryWhenIdle } from "../../idle_memory.ts";
 import { firstToken } from "../session.ts";
 
 interface ServeOptions {
@@ -65,6 +66,8 @@ export function addServe({ program, action }: Builder): void {
         );
       }
       session.print(style.dim("Ctrl-C stops it."));
+      // Not within startHost: a command that is its own host for a moment has no idle time.
+      using _memory = freeMemoryWhenIdle();
       const interrupted = new Promise<void>((resolve) => {
         if (session.signal.aborted) resolve();
         session.signal.addEventListener("abort", () => resolve(), { once: true });

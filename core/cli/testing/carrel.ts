@@ -1,6 +1,6 @@
 /** The command line against a server, both in this process, for tests. */
 import { join } from "node:path";
-import type { RunningHost } from "../host_contract.ts";
+import type { RunningHost } from "../../host_contract.ts";
 import { run } from "../program.ts";
 import { type FakeHost, fakeHost, TOKEN } from "./host.ts";
 import { type TestIo, testIo, type TestIoOptions } from "./io.ts";

@@ -1,5 +1,5 @@
 /** An `Io` whose terminal is a string, for tests. */
-import type { RunningHost } from "../host_contract.ts";
+import type { RunningHost } from "../../host_contract.ts";
 import type { Io } from "../io.ts";
 import { tryDataLock } from "../system_io.ts";
 

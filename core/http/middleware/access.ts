@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { Auth } from "../../auth/auth.ts";
 import { CarrelError } from "../../errors.ts";
-import { type Actor, type Role, ROLES } from "../../library/library.ts";
+import { type Actor, type Role, ROLES } from "../../auth/actor.ts";
 import type { HttpEnv } from "../env.ts";
 import { HttpError } from "../problem.ts";
 

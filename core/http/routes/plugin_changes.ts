@@ -1,8 +1,8 @@
 /** Plugins: on, off, back, settings, fewer grants, gone; and what was written down of them. */
 import { z } from "@hono/zod-openapi";
 import { observe, readUses, tightened } from "../../audit/observed.ts";
-import { declaredGrants, PERMISSIONS } from "../../plugins/grants.ts";
-import type { Plugin } from "../../plugins/plugins.ts";
+import { declaredGrants } from "../../plugins/grants.ts";
+import { PERMISSIONS, type Plugin } from "../../plugins/plugins.ts";
 import type { Api } from "../api.ts";
 import {
   auditRowJson,

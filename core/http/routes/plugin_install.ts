@@ -124,8 +124,11 @@ function addAskRoute(api: Api): void {
   }, async (c) => {
     const { id } = c.req.valid("param");
     const { keys } = c.req.valid("json") ?? {};
+    const trusted = plugins.get(id).trust === "trusted";
     const asked = keys ??
-      plugins.permissions(id).filter(({ granted }) => !granted).map(({ key }) => key);
+      plugins.permissions(id)
+        .filter(({ granted, permission }) => !granted && (trusted || permission !== "run"))
+        .map(({ key }) => key);
     const consent = asked.length === 0 ? undefined : await plugins.ask(id, asked);
     return c.json({ consent: consent === undefined ? null : consentJson(consent) }, 202);
   });

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Hono } from "hono";
 import { createSqlAuth } from "../../auth/sql_auth.ts";
 import { CarrelError } from "../../errors.ts";
-import type { Role } from "../../library/library.ts";
+import type { Role } from "../../auth/actor.ts";
 import type { Provenance } from "../../provenance/provenance.ts";
 import type { Search } from "../../search/search.ts";
 import { openSqlite } from "../../stores/sqlite.ts";

@@ -1,11 +1,10 @@
 /** The plugins port in memory, for tests of the HTTP layer: nothing of a plugin is run. */
 import { DEFAULT_LIMITS } from "../../../sandbox/types.ts";
 import { CarrelError } from "../../errors.ts";
+import { NOTHING_DECLARED } from "../../plugins/grants.ts";
 import { kindOf, parseManifest } from "../../plugins/manifest.ts";
 import type { Consent, PermissionRequest, Plugin } from "../../plugins/plugins.ts";
 import type { HttpHost } from "../host.ts";
-
-const NONE = { match: [], net: [], read: [], write: [], env: [], services: [], calls: [] };
 
 export function memoryPlugin(id: string, enabled = true): Plugin {
   const formats = kindOf(id) === "export" ? "formats: [ebook]" : "match: ['https://*']";
@@ -28,9 +27,10 @@ config: {type: object, properties: {depth: {type: integer, default: 1}}}
     enabled,
     trust: "restricted",
     digest: "0".repeat(64),
-    granted: { ...NONE, net: ["${source.site}"] },
+    granted: { ...NOTHING_DECLARED, net: ["${source.site}"] },
     config: { depth: 1 },
     limits: DEFAULT_LIMITS,
+    limitRequests: [],
     state: enabled ? "enabled" : "disabled",
     signedBy: undefined,
     verified: true,
@@ -107,6 +107,7 @@ export function createMemoryPlugins(first: readonly Plugin[]): HttpHost["plugins
         signedBy: undefined,
         verified: false,
         limits: DEFAULT_LIMITS,
+        limitRequests: [],
         before: undefined,
         difference: undefined,
         job: undefined,
@@ -127,7 +128,10 @@ export function createMemoryPlugins(first: readonly Plugin[]): HttpHost["plugins
       if (consent === undefined) throw new CarrelError("not_found", `Cannot find consent "${id}".`);
       consents.delete(id);
       if (grants === undefined) return undefined;
-      const plugin = { ...memoryPlugin(consent.plugin), granted: { ...NONE, net: keysOf(grants) } };
+      const plugin = {
+        ...memoryPlugin(consent.plugin),
+        granted: { ...NOTHING_DECLARED, net: keysOf(grants) },
+      };
       plugins.set(plugin.id, plugin);
       return plugin;
     },
@@ -152,6 +156,7 @@ export function createMemoryPlugins(first: readonly Plugin[]): HttpHost["plugins
         permissions: [{ ...permission, granted: false }].filter(({ key }) => keys.includes(key)),
         warnings: [],
         limits: DEFAULT_LIMITS,
+        limitRequests: [],
         before: undefined,
         difference: undefined,
         job: undefined,

@@ -5,7 +5,13 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
-import type { Desk, Grants, Pool, RunnerSpec } from "../../../sandbox/types.ts";
+import {
+  DEFAULT_LIMITS,
+  type Desk,
+  type Grants,
+  type Pool,
+  type RunnerSpec,
+} from "../../../sandbox/types.ts";
 import { PROGRAM_DIR } from "../../assets.ts";
 import { CarrelError, isErrorCode } from "../../errors.ts";
 import type { CheckedSource, Network } from "../../network/private.ts";
@@ -56,6 +62,11 @@ export interface FetchSession extends AsyncDisposable {
   readonly limits: SourceLimits;
   /** Brings what is behind a URL. */
   get(url: string, options?: { accept?: string; maxBytes?: number }): Promise<Got>;
+  /**
+   * Where a server sends whoever asks for a URL on to, if that is another server; undefined when it answers by
+   * itself. The answer is not read. Takes http as well: nothing is installed by it.
+   */
+  redirect(url: string): Promise<string | undefined>;
   /** Brings files below the folder of `base`, all from its server, and if asked all that they import. */
   files(base: string, paths: readonly string[], follow: boolean): Promise<readonly GotFile[]>;
   /** Asks a registry for a version. */
@@ -89,6 +100,7 @@ export function createFetcher({ pool, bundler }: FetcherOptions): Fetcher {
       config: {},
       trust: "sandboxed",
       limits: {
+        ...DEFAULT_LIMITS,
         // What is packed, what is unpacked, and both once more on the way to the host.
         memory_mb: 256 + Math.ceil(2 * most / 1024 / 1024),
         cpu_s: seconds,
@@ -202,6 +214,26 @@ export function createFetcher({ pool, bundler }: FetcherOptions): Fetcher {
           }
           spend(got.bytes.length, url);
           return got;
+        },
+        async redirect(url) {
+          const place = await network.checkSource(url);
+          try {
+            const desk = await hold("web", place);
+            const request = { url: place.url, limits: { ...limits, downloadBytes: 0 } };
+            await desk.call("get", [request], {
+              job: { id: "fetch", idempotencyKey: "fetch" },
+              signal,
+            });
+            return undefined;
+          } catch (error) {
+            const next = redirectOf(error);
+            if (next !== undefined) return next;
+            const known = toError(error, url);
+            const answered = known instanceof CarrelError && !known.retryable &&
+              (known.code === "too_large" || known.code === "http_error");
+            if (answered) return undefined;
+            throw known;
+          }
         },
         async files(base, paths, follow) {
           const request = (at: string) => ({ base: at, paths, follow });

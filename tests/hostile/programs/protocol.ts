@@ -60,6 +60,38 @@ export const programs: Program[] = [
     expect: { ends: "output_exceeded" },
   },
   {
+    name: "announces an enormous request",
+    imports,
+    attack: () => {
+      send(frame(0, 1, "{}", 17 << 20));
+      return never();
+    },
+    expect: { ends: "output_exceeded", message: /a request of \d+ bytes.*its limit is 16 MiB/ },
+    barrier: "host: size of a request",
+  },
+  {
+    name: "calls a service with more than a request may hold",
+    grants: () => ({ services: ["echo"] }),
+    attack: (_, ctx) => ctx.service("echo", { bytes: new Uint8Array(17 << 20) } as any),
+    expect: { throws: "invalid_parameters", message: /its limit is/ },
+    barrier: "its own bootstrap; without that, the host",
+  },
+  {
+    name: "holds requests in the host that nobody answers",
+    grants: () => ({ services: ["slow"] }),
+    limits: { wall_s: 1, in_flight_mb: 1, request_mb: 1 },
+    imports,
+    attack: () => {
+      const text = "x".repeat(500_000);
+      for (let id = 1; id <= 60; id++) {
+        send(frame(0, id, `{"service":"slow","input":"${text}","call":1}`));
+      }
+      return never();
+    },
+    expect: { ends: "timed_out" },
+    barrier: "host: it reads no more until there is room",
+  },
+  {
     name: "sends a header that is not JSON",
     imports,
     attack: () => {

@@ -260,4 +260,17 @@ export const programs: Program[] = [
     },
     expect: { ends: "disk_exceeded" },
   },
+  {
+    name: "fills the disk with the cache of imported data URLs",
+    limits: { disk_mb: 4, cpu_s: 60 },
+    attack: async () => {
+      const end = Date.now() + 20_000;
+      const text = "a".repeat(1 << 20);
+      for (let i = 0; Date.now() < end; i++) {
+        await import(`data:application/typescript,export const x = "${i}${text}"`);
+      }
+      return "filled";
+    },
+    expect: { ends: "disk_exceeded", message: /its limit is 4 MiB/ },
+  },
 ];
