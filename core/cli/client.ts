@@ -212,6 +212,8 @@ export function createClient(options: TransportOptions) {
         `/api/plugins/${part(id)}/tighten`,
         { query: dryRun ? { dry_run: true } : {} },
       ),
+    revokeGrants: (id: string, grants: readonly string[]) =>
+      json<PluginJson>("POST", `/api/plugins/${part(id)}/revoke`, { body: { grants } }),
     pluginVersions: (id: string) =>
       json<{ items: readonly PluginVersionJson[] }>("GET", `/api/plugins/${part(id)}/versions`),
     availablePlugins: (filter: { kind?: string | undefined; refresh?: boolean | undefined } = {}) =>

@@ -49,6 +49,7 @@ export interface HttpHost extends Omit<Host, "jobs" | "plugins"> {
     | "rollback"
     | "setConfig"
     | "tighten"
+    | "revoke"
     | "uninstall"
   >;
 }

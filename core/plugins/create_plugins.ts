@@ -26,6 +26,7 @@ import { readOperatorFile } from "./operator_file.ts";
 import type { InstallOptions, Plugins, RunnerUse } from "./plugins.ts";
 import { type Fetch, type InstallPolicy, prepare } from "./prepare.ts";
 import { createRegistry, readBuiltins } from "./registry.ts";
+import { revoke, tighten } from "./revoke.ts";
 import { checkStartable } from "./runner_spec.ts";
 import type { TrustedKey } from "./signature.ts";
 import { createSpecs } from "./specs.ts";
@@ -288,8 +289,8 @@ export async function createPlugins(
       locks.run(id, () => life.rollback(context, id, version, by)),
     setConfig: (id, change, by = "operator") =>
       locks.run(id, () => life.setConfig(context, id, change, by)),
-    tighten: (id, keep, by = "operator") =>
-      locks.run(id, () => life.tighten(context, id, keep, by)),
+    tighten: (id, keep, by = "operator") => locks.run(id, () => tighten(context, id, keep, by)),
+    revoke: (id, keys, by = "operator") => locks.run(id, () => revoke(context, id, keys, by)),
     uninstall: (id, { deleteData = false, by = "operator" } = {}) =>
       locks.run(id, () => life.uninstall(context, id, { deleteData, by })),
     runnerEnded({ plugin, digest }, { reason, message }) {

@@ -299,3 +299,28 @@ Deno.test("an update that is allowed what was granted until a time grants it no 
     assert.equal(plugins.permissions(ID).find(({ granted }) => granted)?.duration, "always");
   });
 });
+
+Deno.test("revoke() denies what is named, for one job too, and refuses what is not granted", async () => {
+  await withWorld(async ({ plugins, plugin, restart }) => {
+    const folder = await plugin("model", MODEL);
+    const { id } = await offered(plugins, folder);
+    await plugins.decide(id, ["net:a.example", { key: "net:b.example", duration: "job" }]);
+    await plugins.revoke(ID, ["net:b.example"], "ada");
+    assert.deepEqual(await grantsOf(plugins, "import_1"), ["a.example:443"]);
+    await plugins.revoke(ID, ["net:a.example"], "ada");
+    await using again = await restart();
+    for (const now of [plugins, again]) {
+      assert.deepEqual(now.get(ID).granted.net, []);
+      assert.deepEqual(await grantsOf(now, "import_1"), []);
+      assert.equal(now.permissions(ID).find(({ value }) => value === "a.example")?.denied, true);
+    }
+    await assert.rejects(
+      plugins.revoke(ID, ["net:a.example"]),
+      failsWith("not_found", /is not granted/),
+    );
+    await assert.rejects(
+      plugins.revoke("import.web", ["net:x.example"]),
+      failsWith("conflict", /built in/),
+    );
+  });
+});

@@ -2,7 +2,7 @@
 import { CarrelError } from "../errors.ts";
 import { checkConfig, resolveConfig } from "./config.ts";
 import { builtinVersion, type Context, isoNow, renewEntry, storedOf } from "./context.ts";
-import { decisionFor, effective, mergeDecisions, permissionKeys } from "./decisions.ts";
+import { decisionFor, effective, permissionKeys } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
 import { checkFirst, known, releaseDigest, stillKnown, versionsBeside } from "./go_live.ts";
 import { limitsChangeSchema } from "./limits.ts";
@@ -274,46 +274,6 @@ function changedFields(
   const names = new Set([...Object.keys(before), ...Object.keys(now)]);
   return [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
     .sort();
-}
-
-export async function tighten(
-  context: Context,
-  id: string,
-  keep: readonly string[],
-  by: string,
-): Promise<Plugin> {
-  const { registry, store } = context;
-  const entry = registry.get(id);
-  if (entry.live === undefined) {
-    throw new CarrelError("conflict", `Cannot tighten "${id}": it is built in.`);
-  }
-  const decided = isoNow(context);
-  const now = entry.grants.filter((row) => row.decision === "granted" && !keep.includes(row.key))
-    .map((row) => ({
-      ...row,
-      job: "",
-      decision: "denied" as const,
-      duration: "always" as const,
-      until: undefined,
-      place: undefined,
-      decidedBy: by,
-      decided,
-    }));
-  if (now.length === 0) return entry.plugin;
-  const grants = mergeDecisions(entry.grants, now);
-  await store.transaction(async (tx) => {
-    await tx.saveGrants(id, grants);
-    await tx.audit({
-      event: "consent.denied",
-      plugin: id,
-      digest: entry.plugin.digest,
-      actor: by,
-      details: { tightened: now.map(({ key }) => key) },
-    });
-  });
-  registry.set(renewEntry(context, entry, { ...entry.stored!, grants }));
-  await context.pool?.retire(id);
-  return registry.get(id).plugin;
 }
 
 export async function uninstall(

@@ -285,6 +285,8 @@ export interface Plugins {
   ): Promise<{ readonly plugin: Plugin; readonly consent: Consent | undefined }>;
   /** Denies all grants but these. */
   tighten(id: string, keep: readonly string[], by?: Actor): Promise<Plugin>;
+  /** Denies these grants from now on, for jobs and starts too. Throws `not_found` for one that is not granted. */
+  revoke(id: string, keys: readonly string[], by?: Actor): Promise<Plugin>;
   /** Ends its runners and removes its files. Its data folder is kept unless asked otherwise. */
   uninstall(id: string, options?: { deleteData?: boolean; by?: Actor }): Promise<void>;
 

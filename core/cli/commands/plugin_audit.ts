@@ -48,6 +48,19 @@ export function addPluginAudit(plugin: Command, { action }: Builder): void {
       for (const key of dropped) session.print(`  ${clean(key)}`);
     }));
 
+  plugin.command("revoke").description("take grants back: they are denied from now on")
+    .argument("<id>")
+    .argument(
+      "<permission...>",
+      "as `carrel plugin info --json` names it, for example net:arxiv.org:443",
+    )
+    .action(action(async (session, _options, id: string, keys: string[]) => {
+      const { client } = await session.connect();
+      const after = await client.revokeGrants(id, keys);
+      session.answer(after);
+      for (const key of keys) session.print(`Denied now: ${clean(key)}`);
+    }));
+
   plugin.command("available").description("show what the registry lists")
     .option("--kind <kind>", "only of this kind, for example import")
     .option("--refresh", "fetch the list anew")

@@ -292,6 +292,8 @@ export function fakeHost(): FakeHost {
         return Response.json({ ...PLUGIN, version: "0.9.0" });
       case "PUT plugins/:id/config":
         return Response.json({ plugin: PLUGIN, consent: host.configConsent });
+      case "POST plugins/:id/revoke":
+        return Response.json(PLUGIN);
       case "POST plugins/:id/tighten":
         return Response.json({ plugin: PLUGIN, dropped: ["net:arxiv.org:443"] });
       case "POST plugins/:id/consent":

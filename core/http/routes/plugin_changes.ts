@@ -193,6 +193,25 @@ function addAuditRoutes(api: Api): void {
   });
 
   api.route("admin", {
+    method: "post",
+    path: "/api/plugins/{id}/revoke",
+    tags: ["plugins"],
+    summary: "Take grants back: they are denied from now on, and its runners end",
+    request: {
+      params: idParam,
+      body: {
+        required: true,
+        content: json(z.object({ grants: z.array(z.string().max(2_000)).min(1).max(200) })),
+      },
+    },
+    responses: { 200: { description: "The plugin", content: json(pluginSchema) } },
+  }, async (c) => {
+    const { grants } = c.req.valid("json");
+    const plugin = await plugins.revoke(c.req.valid("param").id, grants, c.get("actor").user);
+    return c.json(showing(api)(plugin), 200);
+  });
+
+  api.route("admin", {
     method: "get",
     path: "/api/audit",
     tags: ["audit"],

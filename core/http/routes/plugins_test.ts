@@ -171,6 +171,18 @@ Deno.test("POST rollback, GET versions", async () => {
   assert.equal(pluginVersionSchema.parse(version).version, "0.8.0");
 });
 
+Deno.test("POST revoke takes a grant back, for admins", async () => {
+  await using app = await testApp();
+  const revoke = (role: "admin" | "editor") =>
+    app.request(role, "POST", "/api/plugins/import.text/revoke", {
+      json: { grants: ["net:${source.site}"] },
+    });
+  assert.equal((await revoke("editor")).status, 403);
+  const after = await revoke("admin");
+  assert.equal(after.status, 200);
+  assert.equal((await after.json()).permissions[0].granted, false);
+});
+
 Deno.test("GET audit shows what was observed, and POST tighten drops what was not", async () => {
   await using app = await testApp();
   const audit = await (await app.request("reader", "GET", "/api/plugins/import.text/audit")).json();

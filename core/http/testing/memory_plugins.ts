@@ -189,6 +189,13 @@ export function createMemoryPlugins(first: readonly Plugin[]): HttpHost["plugins
       plugins.set(id, plugin);
       return plugin;
     },
+    async revoke(id, keys) {
+      const before = get(id);
+      const net = before.granted.net.filter((value) => !keys.includes(`net:${value}`));
+      const plugin = { ...before, granted: { ...before.granted, net } };
+      plugins.set(id, plugin);
+      return plugin;
+    },
     async uninstall(id) {
       get(id);
       plugins.delete(id);
