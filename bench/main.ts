@@ -5,9 +5,13 @@ import { type Figure, holds } from "./figure.ts";
 const BENCHES: Readonly<Record<string, () => Promise<{ figures(): Promise<Figure[]> }>>> = {
   runner: () => import("./runner.ts"),
   jobs: () => import("./jobs.ts"),
+  graphile: () => import("./graphile.ts"),
+  workflow: () => import("./workflow.ts"),
+  cancel: () => import("./cancel.ts"),
   full_text: () => import("./full_text.ts"),
   import: () => import("./import.ts"),
   host: () => import("./host.ts"),
+  api: () => import("./api.ts"),
   plugins: () => import("./plugins.ts"),
   hostile: () => import("./hostile.ts"),
 };

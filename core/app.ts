@@ -3,32 +3,30 @@ import { join } from "node:path";
 import { createPool } from "../sandbox/pool.ts";
 import * as assets from "./assets.ts";
 import { createSqlAuth } from "./auth/sql_auth.ts";
+import { openConfigDir } from "./config_dir.ts";
 import type { RunningHost, StartOptions } from "./host_contract.ts";
 import { EventBus } from "./events.ts";
+import { collectGarbage } from "./idle_memory.ts";
 import { removeHostFile, writeHostFile } from "./host_file.ts";
 import { createHttpApp } from "./http/app.ts";
 import type { Host } from "./http/host.ts";
 import { serveHttp } from "./http/serve.ts";
 import { every, systemClock } from "./jobs/clock.ts";
-import { createJobs, type JobEngine } from "./jobs/dispatcher.ts";
 import { openQueueKv } from "./jobs/queue_kv.ts";
-import { createLibrary } from "./library/create_library.ts";
-import { exportHandler } from "./library/export_pipeline.ts";
-import { importHandler } from "./library/import_pipeline.ts";
 import { createRedirects } from "./library/redirects.ts";
 import { lockDataFolder } from "./lock.ts";
-import { auditFiles } from "./audit/files.ts";
+import { auditFiles, closedFiles } from "./audit/files.ts";
 import { createAudit } from "./audit/create_audit.ts";
 import { runnerAudit } from "./audit/runner_audit.ts";
+import { createCapabilityRequests } from "./capabilities/requests.ts";
 import { createNetwork } from "./network/private.ts";
 import { createAvailable, isListed } from "./plugins/available.ts";
 import { createBundler } from "./plugins/bundle.ts";
 import { fetchListed } from "./plugins/fetch_listed.ts";
 import { createPlugins } from "./plugins/create_plugins.ts";
-import { createHolds } from "./plugins/holds.ts";
 import type { Plugins } from "./plugins/plugins.ts";
 import { createFetcher, fetchPlugin } from "./plugins/sources/source.ts";
-import { createPrompts } from "./prompts/create_prompts.ts";
+import { makePrivateFiles, makePrivateFolder } from "./private_files.ts";
 import { createProvenance } from "./provenance/create_provenance.ts";
 import { createSearch } from "./search/create_search.ts";
 import { createSecrets } from "./secrets.ts";
@@ -37,6 +35,7 @@ import { createBlobKeeper } from "./stores/blobs.ts";
 import { openObjectsFs } from "./stores/objects_fs.ts";
 import { openSqlite } from "./stores/sqlite.ts";
 import { asStorageError } from "./stores/storage_full.ts";
+import { createWork } from "./work.ts";
 
 export type { RunningHost, StartOptions };
 
@@ -49,8 +48,11 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
   // Closed in reverse: HTTP first, the lock last.
   const stack = new AsyncDisposableStack();
   try {
+    const config = await openConfigDir(options.configDir);
+    await makePrivateFolder(dataDir);
     stack.use(await lockDataFolder(dataDir));
-    const settings = await loadSettings(assets.CONFIG_DIR);
+    await makePrivateFiles(dataDir);
+    const settings = await loadSettings(config.path);
     const network = await createNetwork({
       allowPrivate: [...settings.network.allow_private, ...(options.allowPrivate ?? [])],
     });
@@ -66,11 +68,13 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       nodeModulesDir: assets.NODE_MODULES_DIR,
       sdkDir: assets.SDK_DIR,
     });
-    const secrets = createSecrets({ closed: [dataDir] });
+    const files = auditFiles(dataDir, (name) => Deno.env.get(name));
+    const secrets = createSecrets({ closed: [dataDir, files.keyFile, files.headFile] });
     const audit = stack.use(
       await createAudit({
         store: sql,
-        files: auditFiles(dataDir, (name) => Deno.env.get(name)),
+        files,
+        renewKey: Deno.env.get("CARREL_AUDIT_RENEW") === "yes",
         mask: secrets.mask,
       }),
     );
@@ -91,6 +95,8 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
       startMs: settings.runners.start_s * 1000,
       graceMs: settings.runners.grace_s * 1000,
       codeCacheBytes: settings.runners.code_cache_mb * 2 ** 20,
+      collect: collectGarbage,
+      inFlightBytes: settings.runners.in_flight_mb * 2 ** 20,
       denied: () => ownApi,
       onStart: watching.onStart,
       onUses: watching.onUses,
@@ -105,7 +111,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     await Deno.remove(tempDir, { recursive: true }).catch(() => {});
     await Deno.mkdir(tempDir, { mode: 0o700 });
     const available = createAvailable({
-      registry: settings.plugins.registry ?? join(assets.CONFIG_DIR, "registry.yaml"),
+      registry: config.registry(settings.plugins.registry),
       cacheFile: join(dataDir, "registry.json"),
       hostVersion: assets.VERSION,
       fetcher,
@@ -133,53 +139,46 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
         trustedKeys: settings.plugins.trusted_keys,
         inRegistry: async (plugin) => await isListed((await available.list()).plugins, plugin),
         builtinDir: assets.BUILTIN_PLUGINS_DIR,
-        configDir: assets.CONFIG_DIR,
+        configDir: config.path,
+        closed: closedFiles(files),
         limits: settings.limits,
         safeMode: options.safeMode,
       }),
     );
-    const prompts = stack.use(createPrompts({
-      sql,
-      plugins,
-      network,
-      events,
-      dataDir: await Deno.realPath(dataDir),
-      timeoutMs: settings.jobs.prompt_s * 1000,
-    }, () => engine));
-    const holds = stack.use(
-      createHolds({ sql, plugins, events, safeMode: options.safeMode }, () => engine.waiting),
-    );
-    const parts = { sql, blobs, plugins, pool, prompts };
-    const engine: JobEngine = stack.use(createJobs({
+    const search = createSearch(sql);
+    const work = stack.use(createWork({
       sql,
       blobs,
       queue,
       events,
-      handlers: {
-        import: holds.holding(
-          importHandler({ ...parts, redirects: createRedirects({ fetcher, network }) }),
-        ),
-        export: holds.holding(exportHandler(parts)),
-        noop: { run: () => Promise.resolve(null) },
-      },
-      concurrency: settings.jobs.concurrency,
-      classLimits: (name) => {
-        if (name.startsWith("site:")) return settings.jobs.per_site;
-        const plugin = plugins.list().find(({ id }) => name === `plugin:${id}`);
-        return plugin?.limits.concurrency;
-      },
+      plugins,
+      pool,
+      network,
+      audit,
+      redirects: createRedirects({ fetcher, network }),
+      search,
+      settings,
+      dataDir: await Deno.realPath(dataDir),
+      pipelinesDir: config.shipped("pipelines"),
+      safeMode: options.safeMode,
+      log,
     }));
-    const { jobs } = engine;
+    const { jobs } = work.engine;
     const auth = createSqlAuth(sql);
     const host: Host = {
       version: assets.VERSION,
       auth,
       jobs,
-      library: createLibrary({ sql, blobs, jobs, plugins, network, events }),
-      search: createSearch(sql),
+      library: work.library,
+      search,
+      capabilities: createCapabilityRequests({ capabilities: work.capabilities, jobs }),
+      workflows: work.workflows,
+      eventLog: work.eventLog,
+      schedules: work.schedules,
+      jobCare: work.jobCare,
       provenance: createProvenance(sql),
       plugins,
-      prompts,
+      prompts: work.prompts,
       pluginHealth: (id) => plugins.health(id, pool),
       available,
       audit,
@@ -212,9 +211,7 @@ export async function startHost(options: StartOptions): Promise<RunningHost> {
     });
 
     const adminToken = await auth.bootstrap();
-    await prompts.start();
-    await holds.start();
-    await engine.start();
+    await work.start();
     const url = `http://${callable(hostname)}:${served.port}`;
     await writeHostFile(dataDir, {
       pid: Deno.pid,

@@ -11,6 +11,8 @@ export const STATUS_BY_CODE = {
   invalid_upload: 400,
   invalid_parameters: 400,
   invalid_manifest: 400,
+  invalid_workflow: 400,
+  invalid_expression: 422,
   invalid_config: 400,
   unauthorized: 401,
   forbidden: 403,
@@ -25,6 +27,8 @@ export const STATUS_BY_CODE = {
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
   no_plugin: 422,
+  no_provider: 422,
+  step_failed: 500,
   source_missing: 422,
   too_many_requests: 429,
   // What a plugin found in its input
@@ -37,6 +41,7 @@ export const STATUS_BY_CODE = {
   empty: 422,
   damaged: 422,
   unreadable: 422,
+  refused: 422,
   // How a runner ended
   plugin_error: 500,
   invalid_output: 500,

@@ -2,6 +2,8 @@
 
 export interface StartOptions {
   readonly dataDir: string;
+  /** `carrel.yaml`, `plugins.yaml`, `registry.yaml`, `pipelines`. @default the folder `config` of the program */
+  readonly configDir?: string | undefined;
   /** @default "127.0.0.1" */
   readonly hostname?: string | undefined;
   /** 0 takes a free one. @default 0 */

@@ -9,6 +9,12 @@ import { hostLimits, hostLimitsSchema } from "./plugins/limits.ts";
 import { INSTALL_POLICIES } from "./plugins/prepare.ts";
 import { trustedKeySchema } from "./plugins/signature.ts";
 
+/** Jobs that may begin: so many a minute, spread evenly but for a burst after a rest. */
+const rate = z.strictObject({
+  per_minute: z.number().min(0.1).max(6_000),
+  burst: z.number().int().min(1).max(1_000).optional(),
+});
+
 const settingsSchema = z.strictObject({
   http: z.strictObject({
     /** Loopback unless told otherwise. */
@@ -30,6 +36,23 @@ const settingsSchema = z.strictObject({
     per_site: z.number().int().min(1).max(256).default(4),
     /** How long a job waits for an answer about a permission, seconds. */
     prompt_s: z.number().min(1).max(86_400).default(600),
+    /** How often jobs may begin, by plugin and by site; of the sites `default` is for those not named. */
+    rates: z.strictObject({
+      plugin: z.record(z.string().min(1).max(100), rate).default({}),
+      site: z.record(z.string().min(1).max(255), rate).default({}),
+    }).prefault({}),
+    /** Jobs that may wait for their turn before requests are refused with 429: in all, and of one user. */
+    max_queued: z.number().int().min(1).max(1_000_000).default(10_000),
+    max_queued_per_user: z.number().int().min(1).max(1_000_000).default(2_000),
+    /** How long jobs are kept after their end, days; 0 for ever. Failed: and cancelled. */
+    keep_days: z.strictObject({
+      completed: z.number().int().min(0).max(36_500).default(30),
+      failed: z.number().int().min(0).max(36_500).default(90),
+    }).prefault({}),
+  }).prefault({}),
+  events: z.strictObject({
+    /** How long the log of events is kept, days. */
+    keep_days: z.number().min(1).max(36_500).default(30),
   }).prefault({}),
   plugins: z.strictObject({
     /**
@@ -44,6 +67,14 @@ const settingsSchema = z.strictObject({
     /** Where `npm:` plugins come from. Default: what npm itself would use. */
     npm_registry: z.string().optional(),
   }).prefault({}),
+  /**
+   * By capability the plugins that may serve it, in order; `"*"` stands for all others. Default: `["*"]`, with
+   * `generator.extractive` behind it for `text.generate`.
+   */
+  capabilities: z.record(
+    z.string().regex(/^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/),
+    z.array(z.string().min(1).max(100)).max(100),
+  ).default({}),
   runners: z.strictObject({
     /** How long an idle runner is kept, seconds. */
     idle_s: z.number().min(0).default(30),
@@ -53,6 +84,8 @@ const settingsSchema = z.strictObject({
     start_s: z.number().min(1).max(600).default(30),
     /** How long a plugin that is cancelled has to stop by itself, seconds. */
     grace_s: z.number().min(0).max(60).default(2),
+    /** Memory of the host for large answers of all runners together, MiB; what does not fit waits in its runner. */
+    in_flight_mb: z.number().int().min(16).max(65_536).default(512),
     /** What one version of a plugin may keep in its code cache between two jobs, MiB. */
     code_cache_mb: z.number().int().min(1).max(4096).default(64),
   }).prefault({}),

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { CONFIG_DIR } from "./assets.ts";
 import { loadSettings, parseSettings } from "./settings.ts";
 
 Deno.test("parseSettings() fills in every default when the file is empty", () => {
@@ -12,6 +14,15 @@ Deno.test("parseSettings() keeps what is said and defaults the rest", () => {
   const settings = parseSettings("network:\n  allow_private: ['127.0.0.1:8080']\n", "carrel.yaml");
   assert.deepEqual(settings.network.allow_private, ["127.0.0.1:8080"]);
   assert.equal(settings.http.port, 7420);
+});
+
+Deno.test("parseSettings() takes an order of providers by capability", () => {
+  const { capabilities } = parseSettings(
+    'capabilities: {text.generate: [generator.a, "*"]}',
+    "carrel.yaml",
+  );
+  assert.deepEqual(capabilities, { "text.generate": ["generator.a", "*"] });
+  assert.throws(() => parseSettings("capabilities: {Text: [generator.a]}", "x"), /capabilities/);
 });
 
 Deno.test("parseSettings() names file and field when a value is wrong or a key unknown", () => {
@@ -50,4 +61,30 @@ Deno.test("parseSettings() reads the limits of plugins and refuses a default abo
   assert.throws(() => parseSettings("limits: {default: {memry_mb: 9}}", "carrel.yaml"), {
     message: /limits\.default: unknown key: expected one of memory_mb/,
   });
+});
+
+Deno.test("config/carrel.yaml names every setting, with its default", async () => {
+  const text = await Deno.readTextFile(`${CONFIG_DIR}/carrel.yaml`);
+  const [, ...sections] = text.split("\n\n");
+  const open = sections.join("\n").replaceAll(/^# ?/gm, "");
+  // It must be good as it stands there, with the # taken away.
+  parseSettings(open, "carrel.yaml");
+  const named: Record<string, unknown> = parse(open);
+  /** They show an example, for their default is empty or depends on something. */
+  const examples = /^(capabilities|jobs\.rates|plugins)\b/;
+  const missing: string[] = [];
+  const compare = (value: unknown, said: unknown, path: string) => {
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      for (const [key, one] of Object.entries(value)) {
+        const below = path === "" ? key : `${path}.${key}`;
+        compare(one, (said as Record<string, unknown> | undefined)?.[key], below);
+      }
+    } else if (said === undefined || !examples.test(path) && String(said) !== String(value)) {
+      missing.push(path);
+    }
+  };
+  compare(parseSettings("", "carrel.yaml"), named, "");
+  const optional = ["install_policy", "trusted_keys", "registry", "npm_registry"];
+  compare(Object.fromEntries(optional.map((key) => [key, ""])), named["plugins"], "plugins");
+  assert.deepEqual(missing, []);
 });

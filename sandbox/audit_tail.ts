@@ -83,6 +83,7 @@ export class AuditTail implements AsyncDisposable {
   tick(): void {
     if (this.#summary !== undefined) return;
     const { size } = this.#file.statSync();
+    if (this.#position >= size) return;
     let budget = this.#maxBytes;
     this.#file.seekSync(this.#position, Deno.SeekMode.Start);
     while (budget > 0 && this.#position < size) {

@@ -27,7 +27,7 @@ export const ASKED_PERMISSIONS = [
 export type AskedPermission = typeof ASKED_PERMISSIONS[number];
 
 /** Beside Deno's own: what the host itself saw asked for. */
-export type UsedPermission = AskedPermission | "services";
+export type UsedPermission = AskedPermission | "services" | "calls";
 
 /** One line. */
 export interface Asked {

@@ -5,7 +5,7 @@
  *
  * Pure but for `exists`, so that a path that is granted and not there yet can be told from one that is.
  */
-import { dirname } from "node:path";
+import { dirname, normalize } from "node:path";
 import type { Grants } from "./types.ts";
 
 export interface BwrapPaths {
@@ -99,7 +99,7 @@ function grantedBinds(grants: Grants, exists: (path: string) => boolean) {
   const read = grants.read.filter((path) => !grants.write.includes(path))
     .map((path) => ({ how: "--ro-bind-try", path }));
   return [...read, ...write]
-    .filter(({ path }) => path !== "/" && !OWN.some((own) => isIn(own, path)))
+    .filter(({ path }) => normalize(path) !== "/" && !OWN.some((own) => isIn(own, normalize(path))))
     .sort((a, b) => depth(a.path) - depth(b.path));
 }
 

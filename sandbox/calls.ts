@@ -23,6 +23,8 @@ export interface CallsHost extends ServicesHost {
   /** Takes a line of `ctx.log`. */
   log(level: LogLine["level"], message: string): void;
   logTail(): readonly LogLine[];
+  /** Whether the host itself keeps an answer waiting: that is no time of the call. @default it never does */
+  waits?: (() => boolean) | undefined;
 }
 
 export interface Calls {
@@ -43,7 +45,7 @@ export interface Calls {
 interface Pending extends ServedCall {
   readonly id: number;
   readonly method: string;
-  readonly deadline: number;
+  deadline: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   grace: ReturnType<typeof setTimeout> | undefined;
@@ -57,10 +59,14 @@ const MIB = 1024 * 1024;
 const HOST_CODES: ReadonlySet<string> = new Set(END_REASONS);
 const RETRYABLE: ReadonlySet<EndReason> = new Set<EndReason>(["timed_out", "crashed", "lost"]);
 
+/** What the error of a call says whose runner the host itself has ended. */
+export const CLOSED = { closed: true } as const;
+
 /** The error of a call whose runner ended. */
 export function endError(end: RunnerEnd, logTail: readonly LogLine[]): SandboxError {
   const code = end.reason === "closed" ? "lost" : end.reason;
-  return new SandboxError(code, end.message, RETRYABLE.has(code), {}, logTail);
+  const data = end.reason === "closed" ? CLOSED : {};
+  return new SandboxError(code, end.message, RETRYABLE.has(code), data, logTail);
 }
 
 export function createCalls(host: CallsHost): Calls {
@@ -73,6 +79,7 @@ export function createCalls(host: CallsHost): Calls {
   let ended: RunnerEnd | undefined;
   let clean = true;
   let ticker: ReturnType<typeof setInterval> | undefined;
+  let ticked = 0;
   /** A call was started since the process last got its processor time. */
   let unarmed = false;
 
@@ -86,6 +93,8 @@ export function createCalls(host: CallsHost): Calls {
       return;
     }
     const now = performance.now();
+    if (host.waits?.()) { for (const entry of pending.values()) entry.deadline += now - ticked; }
+    ticked = now;
     for (const { deadline, method } of pending.values()) {
       if (deadline > now) continue;
       host.end(
@@ -131,7 +140,10 @@ export function createCalls(host: CallsHost): Calls {
         signal.addEventListener("abort", entry.onAbort, { once: true });
       }
       unarmed = true;
-      ticker ??= setInterval(tick, TICK_MS);
+      if (ticker === undefined) {
+        ticked = performance.now();
+        ticker = setInterval(tick, TICK_MS);
+      }
       host.send(blocks);
     });
   }
@@ -203,6 +215,8 @@ export function createCalls(host: CallsHost): Calls {
     switch (event.event) {
       case "progress":
         return quietly(() => pending.get(id)?.options.onProgress?.(event.fraction, event.message));
+      case "usage":
+        return quietly(() => pending.get(id)?.options.onUsage?.(event.usage));
       case "log":
         return host.log(event.level, event.message);
       default:

@@ -66,6 +66,7 @@ export const CLOSED_IPV6: readonly Range[] = [
   ["::1/128", "loopback"],
   ["fc00::/7", "private"],
   ["fe80::/10", "link_local"],
+  ["64:ff9b:1::/48", "private"], // NAT64 of a site, whose prefix length only the site knows (RFC 8215)
   ["fec0::/10", "private"], // site-local, given up but routed here and there
   ["ff00::/8", "multicast"],
   ["100::/64", "reserved"],
@@ -80,7 +81,6 @@ const EMBEDDED_IPV4 = ([
   ["::ffff:0:0/96", 6], // IPv4-mapped
   ["::ffff:0:0:0/96", 6], // IPv4-translated
   ["64:ff9b::/96", 6], // NAT64
-  ["64:ff9b:1::/48", 6], // NAT64, local use
   ["2002::/16", 1], // 6to4
 ] as const).map(([block, at]) => ({ ...block6(block), at }));
 

@@ -239,7 +239,7 @@ Deno.test("checkedNetRule() throws unless the rule is host:port or *.domain:port
 });
 
 Deno.test("processArgs() throws when a path is not absolute and plain", () => {
-  for (const path of ["", "relative", "/", "/a/../b", "/a/./b", "/a\nb"]) {
+  for (const path of ["", "relative", "/", "/a/../b", "/a/./b", "//proc", "/a//b", "/a\nb"]) {
     throws(() => processArgs(grants({ read: [path] }), PATHS), GrantError, path);
     throws(() => workerPermissions(grants({ write: [path] }), "/b"), GrantError, path);
   }

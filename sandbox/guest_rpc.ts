@@ -55,6 +55,7 @@ export function createGuest(options: GuestOptions): Guest {
   const replies = new Map<number, (answer: Answer) => void>();
   const waitingServices: (() => void)[] = [];
   let config: Readonly<Record<string, Plain>> = {};
+  let dataDir: string | undefined;
   /** What the host takes of one request; more would end the runner. */
   let maxRequest = Infinity;
   let nextService = 1;
@@ -88,6 +89,7 @@ export function createGuest(options: GuestOptions): Guest {
         const start = parseStart(value)?.start;
         if (start === undefined) break;
         config = Object.freeze(start.config) as typeof config;
+        dataDir = start.dataDir;
         maxRequest = start.maxRequest ?? Infinity;
         break;
       }
@@ -170,6 +172,7 @@ export function createGuest(options: GuestOptions): Guest {
       idempotencyKey: job.idempotencyKey,
       config,
       secrets: Object.freeze({ ...secrets }),
+      dataDir,
       get signal() {
         controller ??= new AbortController();
         if (aborted) controller.abort();
@@ -196,6 +199,10 @@ export function createGuest(options: GuestOptions): Guest {
         error: write("error"),
       },
       service: (name, input) => callService(id, name, input, () => ended),
+      call: (capability, input) => callService(id, "call", { capability, input }, () => ended),
+      usage(usage) {
+        if (!ended) send("event", id, { event: "usage", usage });
+      },
     };
     return {
       ctx,

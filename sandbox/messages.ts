@@ -2,12 +2,15 @@
  * What stands in the frames, and how it is read: a frame's value is `unknown` until one of these has
  * looked at it. Each returns undefined for what is not such a message.
  */
+import type { ModelUsage } from "../sdk/capabilities.ts";
 import type { LogLine } from "./types.ts";
 
 /** Event, host to guest, once, before any request. */
 export interface StartMessage {
   readonly start: {
     readonly config: Readonly<Record<string, unknown>>;
+    /** The plugin's own directory. @default it has no grant of it */
+    readonly dataDir?: string | undefined;
     /** Bytes of one service request that the host takes. @default any */
     readonly maxRequest?: number | undefined;
   };
@@ -44,7 +47,8 @@ export type GuestEvent =
   | { readonly event: "ready"; readonly kind: string; readonly methods: readonly string[] }
   | { readonly event: "failed"; readonly message: string }
   | { readonly event: "progress"; readonly fraction: number; readonly message: string | undefined }
-  | { readonly event: "log"; readonly level: LogLine["level"]; readonly message: string };
+  | { readonly event: "log"; readonly level: LogLine["level"]; readonly message: string }
+  | { readonly event: "usage"; readonly usage: ModelUsage };
 
 /** Characters of an error's message; what is longer is cut. */
 export const MAX_MESSAGE = 4096;
@@ -72,7 +76,8 @@ export function parseStart(value: unknown): StartMessage | undefined {
   const config = fields(start?.config);
   const given = start?.maxRequest;
   const maxRequest = typeof given === "number" ? given : undefined;
-  return config && { start: { config, maxRequest } };
+  const dataDir = typeof start?.dataDir === "string" ? start.dataDir : undefined;
+  return config && { start: { config, dataDir, maxRequest } };
 }
 
 export function parseCall(value: unknown): CallMessage | undefined {
@@ -136,7 +141,36 @@ export function parseEvent(value: unknown): GuestEvent | undefined {
         level: event.level as LogLine["level"],
         message: cut(event.message, 8192),
       };
+    case "usage": {
+      const usage = fields(event.usage);
+      return usage && { event: "usage", usage: parseUsage(usage) };
+    }
     default:
       return undefined;
   }
+}
+
+/** Figures that are none are left out: the rest of what was said counts all the same. */
+export function parseUsage(
+  { model, input_tokens, output_tokens, cost, currency }: Readonly<Record<string, unknown>>,
+): ModelUsage {
+  const tokens = { input_tokens: whole(input_tokens), output_tokens: whole(output_tokens) };
+  return {
+    model: cut(model, 200) || "unknown",
+    ...(tokens.input_tokens !== undefined && { input_tokens: tokens.input_tokens }),
+    ...(tokens.output_tokens !== undefined && { output_tokens: tokens.output_tokens }),
+    ...(isAmount(cost) && { cost }),
+    ...(typeof currency === "string" && /^[A-Z]{3}$/.test(currency) && { currency }),
+  };
+}
+
+/** Far above any bill, and far below what sums of it lose precision at. */
+const MAX_AMOUNT = 1e12;
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= MAX_AMOUNT;
+}
+
+function whole(value: unknown): number | undefined {
+  return isAmount(value) ? Math.round(value) : undefined;
 }

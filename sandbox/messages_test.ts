@@ -52,6 +52,28 @@ Deno.test("parseEvent() holds a fraction between 0 and 1", () => {
   });
 });
 
+Deno.test("parseEvent() takes the figures of a usage that are figures", () => {
+  deepStrictEqual(
+    parseEvent({
+      event: "usage",
+      usage: {
+        model: "m".repeat(300),
+        input_tokens: 1.4,
+        output_tokens: -1,
+        cost: Infinity,
+        currency: "euro",
+        more: 1,
+      },
+    }),
+    { event: "usage", usage: { model: `${"m".repeat(200)}…`, input_tokens: 1 } },
+  );
+  deepStrictEqual(
+    parseEvent({ event: "usage", usage: { cost: 0.5, currency: "EUR", output_tokens: 0 } }),
+    { event: "usage", usage: { model: "unknown", output_tokens: 0, cost: 0.5, currency: "EUR" } },
+  );
+  strictEqual(parseEvent({ event: "usage", usage: "m" }), undefined);
+});
+
 Deno.test("cut() makes what is no text empty", () => {
   strictEqual(cut(5), "");
   strictEqual(cut("abc", 2), "ab…");

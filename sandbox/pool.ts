@@ -1,61 +1,19 @@
 /** Keeps runners: fresh or warm by trust level, one job at a time in each, none idle for long. */
-import { findBarriers, type FoundBarriers, type WantedBarriers } from "./barriers.ts";
+import { createAnswers } from "./answers.ts";
+import { findBarriers, type FoundBarriers } from "./barriers.ts";
+import { CLOSED } from "./calls.ts";
+import type { PoolOptions } from "./pool_options.ts";
 import { keyOf } from "./runner_key.ts";
 import { createVersions } from "./versions.ts";
 import { createWatchdog } from "./watchdog.ts";
 import { quietly } from "./quietly.ts";
 import { type Runner, startRunner } from "./runner.ts";
-import type { Rewrite } from "./runner_process.ts";
-import type {
-  Desk,
-  EndReason,
-  Pool,
-  PoolStats,
-  RunnerEnd,
-  RunnerSpec,
-  RunnerUses,
-} from "./types.ts";
+import type { Desk, EndReason, Pool, PoolStats, RunnerSpec, RunnerUses } from "./types.ts";
 import { END_REASONS, SandboxError } from "./types.ts";
 
-export interface PoolOptions {
-  /** Holds a `DENO_DIR` for each plugin version, by digest. Absolute path. */
-  readonly denoDirs: string;
-  /** The `deno` executable. @default the one that runs this */
-  readonly deno?: string;
-  /** The folder with the modules of the child. Absolute path. @default this module's */
-  readonly assets?: string;
-  /** The machine's own addresses, denied to all but for `grants.private`. @default those of its interfaces */
-  readonly interfaces?: readonly string[];
-  /** `host:port` that no grant opens: the host's own API. Asked at each start. */
-  readonly denied?: () => readonly string[];
-  /** How long a warm runner is kept without work. @default 30000 */
-  readonly idleMs?: number;
-  /** Warm runners without work at once, over all plugins. @default 8 */
-  readonly maxIdle?: number;
-  /** From cancel to kill. @default 2000 */
-  readonly graceMs?: number;
-  /** From spawn to loaded. @default 30000 */
-  readonly startMs?: number;
-  /** Bytes that a plugin version may keep in its `DENO_DIR` between two jobs. @default 67108864 */
-  readonly codeCacheBytes?: number;
-  /** Where the short-lived socket folders go. @default the system's */
-  readonly socketBase?: string;
-  /** Which of the system's barriers are used where they work. @default all */
-  readonly barriers?: WantedBarriers | undefined;
-  /** Takes walls away, for those who must see that the others stand: tests, the doctor. */
-  readonly rewrite?: Rewrite | undefined;
-  /** Told of each runner that has loaded its plugin. */
-  readonly onStart?: ((spec: RunnerSpec) => void) | undefined;
-  /**
-   * Told what a runner asked of permissions, at the end of each job and of the runner, if it asked for anything.
-   * `job` is the one of the last call, undefined between jobs. Without it no record is kept.
-   */
-  readonly onUses?:
-    | ((spec: RunnerSpec, job: string | undefined, uses: RunnerUses) => void)
-    | undefined;
-  /** Told how each runner ended, those included that did not start. */
-  readonly onEnd?: ((spec: RunnerSpec, end: RunnerEnd) => void) | undefined;
-}
+export type { PoolOptions };
+
+const CHANGED = "Its plugin was changed";
 
 interface Idle {
   readonly runner: Runner;
@@ -65,6 +23,8 @@ interface Idle {
 }
 
 interface Waiter {
+  /** It may have a slot when fewer than these are taken. */
+  readonly most: number;
   readonly wake: () => void;
 }
 
@@ -81,6 +41,10 @@ export function createPool(options: PoolOptions): Pool {
   const versions = createVersions(options.denoDirs, options.codeCacheBytes ?? 64 * 1024 * 1024);
   const realDeno = realPath(deno);
   const records = options.onUses && `${options.denoDirs}/records`;
+  const answers = createAnswers({
+    max: options.inFlightBytes ?? 512 * 1024 * 1024,
+    collect: options.collect,
+  });
   const watchdog = createWatchdog({ deno, assets, denoDir: `${options.denoDirs}/watchdog` });
 
   const idle = new Set<Idle>();
@@ -116,8 +80,12 @@ export function createPool(options: PoolOptions): Pool {
 
   function wakeOne(plugin: string): void {
     const line = waiting.get(plugin);
-    line?.shift()?.wake();
-    if (line?.length === 0) waiting.delete(plugin);
+    if (line === undefined) return;
+    // An idle runner serves anybody; a free slot may be one that the first in line may not take.
+    const idles = [...idle].some((entry) => entry.plugin === plugin);
+    const next = line.findIndex(({ most }) => idles || (taken.get(plugin) ?? 0) < most);
+    if (next >= 0) line.splice(next, 1)[0]!.wake();
+    if (line.length === 0) waiting.delete(plugin);
   }
 
   /** Takes an idle runner out of the pool; it is the caller's then. */
@@ -141,28 +109,36 @@ export function createPool(options: PoolOptions): Pool {
   ): Promise<Desk> {
     const key = keyOf(spec);
     const { plugin } = spec;
+    const most = Math.max(1, spec.limits.concurrency);
     for (;;) {
       if (disposing.signal.aborted) throw stopping(plugin);
       if (signal?.aborted) {
         wakeOne(plugin); // its turn may just have come
         throw cancelled(plugin);
       }
+      if (spec.isCurrent?.() === false) {
+        wakeOne(plugin);
+        throw changed(plugin);
+      }
       const warm = spec.trust === "sandboxed"
         ? undefined
         : takeIdle((entry) => entry.key === key && entry.runner.reusable);
       if (warm) return desk(warm.runner, spec, key);
-      if ((taken.get(plugin) ?? 0) < Math.max(1, spec.limits.concurrency)) {
+      if ((taken.get(plugin) ?? 0) < most) {
         take(plugin);
-        return desk(await start(spec, signal), spec, key);
+        const runner = await start(spec, signal);
+        if (spec.isCurrent?.() !== false) return desk(runner, spec, key);
+        await runner.end("closed", CHANGED);
+        throw changed(plugin);
       }
       const other = takeIdle((entry) => entry.plugin === plugin);
       if (other) await close(other.runner);
-      else await turn(plugin, signal);
+      else await turn(plugin, most, signal);
     }
   }
 
   /** Waits until a slot of the plugin may be free. */
-  function turn(plugin: string, signal: AbortSignal | undefined): Promise<void> {
+  function turn(plugin: string, most: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
       const line = waiting.get(plugin) ?? [];
       waiting.set(plugin, line);
@@ -170,7 +146,7 @@ export function createPool(options: PoolOptions): Pool {
         signal?.removeEventListener("abort", leave);
         resolve();
       };
-      const waiter = { wake: done };
+      const waiter = { most, wake: done };
       const leave = () => {
         const place = line.indexOf(waiter);
         if (place >= 0) line.splice(place, 1);
@@ -212,6 +188,7 @@ export function createPool(options: PoolOptions): Pool {
         assets,
         interfaces,
         watchdog,
+        answers,
         ...version,
         denied: options.denied?.(),
         graceMs: options.graceMs,
@@ -258,11 +235,12 @@ export function createPool(options: PoolOptions): Pool {
     }
   }
 
-  function tellUses(runner: Runner, spec: RunnerSpec, job: string | undefined): void {
+  function tellUses(runner: Runner, spec: RunnerSpec, job: string | undefined): RunnerUses {
     const taken = runner.takeUses();
     if (taken.uses.length > 0 || taken.truncated) {
       quietly(() => options.onUses?.(spec, job, taken));
     }
+    return taken;
   }
 
   function desk(runner: Runner, spec: RunnerSpec, key: string): Desk {
@@ -274,8 +252,7 @@ export function createPool(options: PoolOptions): Pool {
 
     /** Only once: what comes after it is the next desk's. */
     function endJob(): void {
-      used = runner.uses();
-      tellUses(runner, spec, job);
+      used = tellUses(runner, spec, job);
     }
 
     async function giveBack(): Promise<void> {
@@ -287,6 +264,7 @@ export function createPool(options: PoolOptions): Pool {
         endJob();
         return;
       }
+      runner.done();
       endJob();
       const entry: Idle = {
         runner,
@@ -337,7 +315,7 @@ export function createPool(options: PoolOptions): Pool {
         const entry = takeIdle((entry) => entry.runner === runner);
         return entry !== undefined;
       });
-      await Promise.all(leaving.map((runner) => runner.end("closed", "Its plugin was changed")));
+      await Promise.all(leaving.map((runner) => runner.end("closed", CHANGED)));
     },
     stats: (): PoolStats => ({ busy, idle: idle.size, started, ends: { ...ends }, barriers }),
     async [Symbol.asyncDispose]() {
@@ -362,6 +340,10 @@ function realPath(path: string): string {
   } catch {
     return path;
   }
+}
+
+function changed(plugin: string): SandboxError {
+  return new SandboxError("lost", `Cannot start "${plugin}": it was changed`, true, CLOSED);
 }
 
 function cancelled(plugin: string): SandboxError {

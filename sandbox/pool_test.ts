@@ -23,6 +23,7 @@ export default { kind: "import", methods: {
   stop: (ctx) => new Promise((resolve) => ctx.signal.addEventListener("abort", () => resolve("stopped"))),
   fail() { throw Object.assign(new Error("it is empty"), { name: "PluginError", code: "empty", data: { a: 1 } }); },
   crash() { Deno.kill(Deno.pid, "SIGKILL"); },
+  leave() { Deno.exit(3); },
   bad: () => () => 1,
   talk(ctx) {
     console.log("from stdout");
@@ -36,6 +37,9 @@ export default { kind: "import", methods: {
     ctx.service("search", { i, bytes: new Uint8Array(bytes) }))),
   text: (length, unit) => ({ text: unit.repeat(length / unit.length), bytes: new Uint8Array(3) }),
   ask: (name, ctx) => ctx.service(name, { q: 1 }),
+  call: (name, ctx) => ctx.call(name, { q: 1 }),
+  forge: (input, ctx) => ctx.service("call", input),
+  use(usage, ctx) { ctx.usage(usage); },
   env: () => ({ ...process.env }),
   peek: (path) => { try { return Deno.readTextFileSync(path); } catch (error) { return error.name; } },
 } };`;
@@ -157,6 +161,33 @@ Deno.test("call() lets the plugin reach granted services only", () =>
     await fails(ask("coded"), "not_found");
   }));
 
+Deno.test("call() lets the plugin call granted capabilities only, whatever it says of them", () =>
+  withPool(async ({ pool, spec }) => {
+    const grants = { ...NO_GRANTS, services: ["call"], calls: ["text.generate"] };
+    await using desk = await pool.acquire(spec({ grants }));
+    const services: CallOptions["services"] = { call: (input) => Promise.resolve(input) };
+    const reached = { capability: "text.generate", input: { q: 1 } };
+    deepStrictEqual(await desk.call("call", ["text.generate"], { ...CALL, services }), reached);
+    const refused = await fails(
+      desk.call("call", ["text.translate"], { ...CALL, services }),
+      "denied",
+    );
+    match(refused.message, /"text\.translate": it is not granted/);
+    for (const input of [{ capability: ["text.generate"] }, { capability: null }, {}, null]) {
+      await fails(desk.call("forge", [input], { ...CALL, services }), "denied");
+    }
+    await fails(desk.call("call", ["text.generate"], CALL), "denied");
+  }));
+
+Deno.test("call() tells of the use of models, parsed", () =>
+  withPool(async ({ pool, spec }) => {
+    await using desk = await pool.acquire(spec());
+    const used: unknown[] = [];
+    const onUsage = (usage: unknown) => used.push(usage);
+    await desk.call("use", [{ model: "m", input_tokens: 3, cost: "much" }], { ...CALL, onUsage });
+    deepStrictEqual(used, [{ model: "m", input_tokens: 3 }]);
+  }));
+
 Deno.test("call() throws what the plugin threw, and keeps the runner", () =>
   withPool(async ({ pool, spec }) => {
     const desk = await pool.acquire(spec());
@@ -275,6 +306,30 @@ Deno.test("acquire() waits while all of a plugin's runners work, and takes the f
     strictEqual(desk.pid, first.pid);
     await desk.release();
     await elsewhere.release();
+  }));
+
+Deno.test("acquire() passes over those in line who may not have the place that is free", () =>
+  withPool(async ({ pool, spec }) => {
+    const of = (concurrency: number) =>
+      spec({ trust: "sandboxed", limits: { ...DEFAULT_LIMITS, concurrency } });
+    const [one, two] = [await pool.acquire(of(2)), await pool.acquire(of(2))];
+    const abort = new AbortController();
+    const first = pool.acquire(of(1), { signal: abort.signal }).catch((error) => error.code);
+    const second = pool.acquire(of(2));
+    await one.release();
+    await (await second).release();
+    abort.abort();
+    strictEqual(await first, "cancelled");
+    await two.release();
+  }));
+
+Deno.test("acquire() serves by the same runner whatever the limit of runners at once", () =>
+  withPool(async ({ pool, spec }) => {
+    const first = await pool.acquire(spec());
+    await first.release();
+    const limits = { ...DEFAULT_LIMITS, concurrency: DEFAULT_LIMITS.concurrency + 1 };
+    await using second = await pool.acquire(spec({ limits }));
+    strictEqual(second.pid, first.pid);
   }));
 
 Deno.test("acquire() gives its turn on when it is aborted just then", () =>
@@ -524,3 +579,10 @@ Deno.test("createPool() makes a DENO_DIR anew that a job has filled", () =>
     await rejects(Deno.stat(cached), Deno.errors.NotFound);
     strictEqual(await desk.call("echo", [1], CALL), 1);
   }, { codeCacheBytes: 1 << 20 }));
+
+Deno.test("call() says of a plugin that ended its own process that it did", () =>
+  withPool(async ({ pool, spec }) => {
+    await using desk = await pool.acquire(spec());
+    const { message } = await fails(desk.call("leave", [], CALL), "crashed");
+    match(message, /its process was ended by the plugin itself: Deno\.exit/);
+  }));

@@ -15,7 +15,12 @@ export interface Scope {
     readonly env: { get(name: string): string | undefined };
     kill(pid: number, signal: "SIGKILL"): void;
   };
+  readonly console: { error(line: string): void };
 }
+
+/** The last that a runner says whose plugin ended it. */
+export const ENDED_ITSELF =
+  "its process was ended by the plugin itself: Deno.exit, process.exit or close";
 
 /**
  * - `process.env`: Deno's throws on each read that is not granted; libraries read it at load time. It
@@ -46,7 +51,10 @@ export function addPreludes({ env, node }: PreludeOptions, scope: Scope = global
     set: setPrototypeOf,
   });
   const { Deno } = scope;
-  const leave = () => Deno.kill(Deno.pid, "SIGKILL");
+  const leave = () => {
+    scope.console.error(ENDED_ITSELF);
+    Deno.kill(Deno.pid, "SIGKILL");
+  };
   Object.assign(scope, { close: leave });
   Object.assign(Deno, { exit: leave });
 }

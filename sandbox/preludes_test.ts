@@ -1,12 +1,14 @@
 import { deepStrictEqual, strictEqual } from "node:assert/strict";
-import { addPreludes } from "./preludes.ts";
+import { addPreludes, ENDED_ITSELF } from "./preludes.ts";
 
 /** A global scope to try it on. */
 function fakeScope() {
   const killed: unknown[] = [];
+  const said: string[] = [];
   let made = 0;
   // deno-lint-ignore no-explicit-any
   const scope: any = {
+    console: { error: (line: string) => void said.push(line) },
     Object: { prototype: {} },
     Deno: {
       pid: 7,
@@ -21,7 +23,7 @@ function fakeScope() {
       return { env: "throws" };
     },
   });
-  return { scope, killed, made: () => made };
+  return { scope, killed, said, made: () => made };
 }
 
 Deno.test("addPreludes() gives process an env with the granted variables when it is touched", () => {
@@ -57,9 +59,10 @@ Deno.test("addPreludes() makes __proto__ work as the language says", () => {
 });
 
 Deno.test("addPreludes() makes close and exit end the process", () => {
-  const { scope, killed } = fakeScope();
+  const { scope, killed, said } = fakeScope();
   addPreludes({ env: [], node: false }, scope);
   scope.close();
   scope.Deno.exit(3);
   deepStrictEqual(killed, [[7, "SIGKILL"], [7, "SIGKILL"]]);
+  deepStrictEqual(said, [ENDED_ITSELF, ENDED_ITSELF]);
 });

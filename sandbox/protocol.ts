@@ -43,6 +43,11 @@ export interface DecoderOptions {
   readonly maxRequest?: number;
   /** Bytes of one event or cancel. @default 262144, or maxFrame if that is less */
   readonly maxEvent?: number;
+  /**
+   * Told of a frame that is not whole yet, with the bytes of memory that its value will take at most. What it is about
+   * comes with `onFrame`, before any other frame.
+   */
+  readonly onBegin?: ((kind: FrameKind, weight: number) => void) | undefined;
 }
 
 const KINDS: readonly FrameKind[] = ["request", "response", "event", "cancel"];
@@ -162,6 +167,7 @@ export function createDecoder(options: DecoderOptions): FrameDecoder {
       if (bytes.length - at < FIXED) break;
       if (bytes.length - at < size) {
         open = openFrame(bytes.subarray(at), size);
+        options.onBegin?.(KINDS[bytes[at + 4]!]!, open.weight);
         open.fill(bytes, at);
         return;
       }
@@ -205,6 +211,8 @@ function partLengths(bytes: Uint8Array, at: number, size: number, layout: Layout
 }
 
 interface OpenFrame {
+  /** See `Frame`. */
+  readonly weight: number;
   /** Takes what belongs to the frame; says where in `bytes` it ends. */
   fill(bytes: Uint8Array, from: number): number;
   whole(): Frame | undefined;
@@ -233,6 +241,7 @@ function openFrame(start: Uint8Array, size: number): OpenFrame {
   }
 
   return {
+    weight: weightOf(size, layout),
     fill(bytes, from) {
       let at = from;
       while (!complete) {
@@ -280,8 +289,12 @@ function makeFrame(
     id: readU32(bytes, at + 5),
     value,
     size,
-    weight: size + (PARSED - 1) * (layout.front - headerAt),
+    weight: weightOf(size, layout),
   };
+}
+
+function weightOf(size: number, { parts, front }: Layout): number {
+  return size + (PARSED - 1) * (front - FIXED - 4 * parts);
 }
 
 function readU32(bytes: Uint8Array, at: number): number {

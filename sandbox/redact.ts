@@ -83,13 +83,14 @@ export function withSecrets(call: Call, source: SecretSource, redactor: Redactor
   return async (method, args, options) => {
     const secrets = await source.resolve();
     redactor.add(Object.values(secrets));
-    const { onProgress, services } = options;
+    const { onProgress, onUsage, services } = options;
     try {
       const answer = await call(method, args, {
         ...options,
         secrets,
         onProgress: onProgress &&
           ((fraction, message) => onProgress(fraction, message && redactor.text(message))),
+        onUsage: onUsage && ((usage) => onUsage({ ...usage, model: redactor.text(usage.model) })),
         services: services && Object.fromEntries(
           Object.entries(services).map(([name, service]) => [
             name,

@@ -3,6 +3,7 @@
  * `RunnerEnd`: the process reaped, its socket closed, its calls rejected.
  */
 import { GrantError } from "./flags.ts";
+import type { Answers } from "./answers.ts";
 import type { FoundBarriers } from "./barriers.ts";
 import {
   makeSocketFolder,
@@ -35,6 +36,8 @@ export interface RunnerOptions {
   /** Whether the bundle imports Node's modules, see preludes.ts. */
   readonly node: boolean;
   readonly watchdog: Watchdog;
+  /** Room for large answers. @default there always is */
+  readonly answers?: Answers | undefined;
   /** What is put around the process. */
   readonly barriers: FoundBarriers;
   /** See `PoolOptions`. */
@@ -62,6 +65,8 @@ export interface Runner {
   uses(): AuditTailSummary;
   /** The same, and the next begins with nothing. */
   takeUses(): AuditTailSummary;
+  /** Whoever asked is done with the answers so far. */
+  done(): void;
   /** Kills it. The first reason stands. Resolves when it is gone. */
   end(reason: EndReason, message: string): Promise<RunnerEnd>;
 }

@@ -1,4 +1,5 @@
 /** What a runner's process, socket, streams and watch have to say, made into calls and one end. */
+import type { AnswerRoom } from "./answers.ts";
 import type { AuditTailSummary } from "./audit_tail.ts";
 import { memoryLimit } from "./barriers.ts";
 import { createCalls, endError } from "./calls.ts";
@@ -7,7 +8,8 @@ import { createLog, readLines } from "./log.ts";
 import { createRedactor, withSecrets } from "./redact.ts";
 import { killMarked, killTree } from "./kill_tree.ts";
 import type { GuestEvent } from "./messages.ts";
-import { encodeFrame, FrameError } from "./protocol.ts";
+import { ENDED_ITSELF } from "./preludes.ts";
+import { encodeFrame, type Frame, FrameError, type FrameKind } from "./protocol.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { MARK, type SpawnedRunner } from "./runner_process.ts";
 import type { EndReason, RunnerEnd, RunnerSpec } from "./types.ts";
@@ -40,13 +42,18 @@ export function superviseRunner(
   let ending: RunnerEnd | undefined;
   let methods: readonly string[] = [];
   let connection: Connection | undefined;
+  /** Of the answer that is not whole yet. */
+  let arriving: AnswerRoom | undefined;
+  /** Of those that somebody is at work with. */
+  const kept = new Set<AnswerRoom>();
 
   const redactor = createRedactor();
   const log = createLog({ rate: limits.log_rate, onLine: (line) => calls.hear(line) });
   const calls = createCalls({
     plugin,
     services: spec.grants.services,
-    onService: (service, granted) => tail?.note("services", service, granted),
+    calls: spec.grants.calls,
+    onService: (permission, value, granted) => tail?.note(permission, value, granted),
     limits,
     graceMs: options.graceMs ?? 2000,
     send: (blocks) => connection?.send(blocks),
@@ -56,6 +63,7 @@ export function superviseRunner(
     onEvent,
     log: (level, message) => log.add(level, "log", redactor.text(message)),
     logTail: () => log.tail(),
+    waits: () => arriving?.open === false,
   });
   const streams = Promise.all([
     readLines(
@@ -114,12 +122,49 @@ export function superviseRunner(
       maxFrame: limits.output_mb * MIB + FRAME_SLACK,
       maxRequest,
       maxEvent: limits.event_kb * 1024,
-      room: () => calls.held + (connection?.queued ?? 0) <= limits.in_flight_mb * MIB,
-      onFrame: calls.onFrame,
+      // An answer that was let in is read to its end, whatever else there is: others wait for its room.
+      room: () =>
+        arriving?.open ??
+          calls.held + (connection?.queued ?? 0) <= limits.in_flight_mb * MIB,
+      onBegin,
+      onFrame,
       onClose,
     });
     if (ending) return connection.close();
-    connection.send(encodeFrame("event", 0, { start: { config: spec.config, maxRequest } }));
+    const { config, dataDir } = spec;
+    connection.send(encodeFrame("event", 0, { start: { config, dataDir, maxRequest } }));
+  }
+
+  function onBegin(kind: FrameKind, weight: number): void {
+    if (kind !== "response" || ending) return;
+    arriving = options.answers?.ask(weight, {
+      onRoom: () => connection?.resume(),
+      onSlow: () =>
+        void end(
+          "timed_out",
+          `Cannot go on with "${plugin}": its answer did not arrive, and others wait for its room`,
+        ),
+    });
+  }
+
+  function onFrame(frame: Frame): void {
+    const room = arriving;
+    arriving = undefined;
+    try {
+      calls.onFrame(frame);
+    } finally {
+      if (room !== undefined) {
+        // While another call is under way, what it waits for may itself want room.
+        const keep = calls.underWay === 0;
+        if (keep) kept.add(room);
+        room.arrived(keep);
+      }
+    }
+  }
+
+  function done(): void {
+    for (const room of kept) room.free();
+    kept.clear();
   }
 
   function onClose(error: unknown): void {
@@ -147,6 +192,7 @@ export function superviseRunner(
     if (!ending) {
       ending = { reason, message };
       connection?.close();
+      arriving?.free();
       if (mark !== undefined) killTree(pid);
       try {
         process.kill("SIGKILL");
@@ -157,6 +203,18 @@ export function superviseRunner(
     return ended;
   }
 
+  function freeAll(): void {
+    arriving?.free();
+    arriving = undefined;
+    done();
+  }
+
+  const call: Runner["call"] = (...given) => {
+    // What the job still has of the answers before, it has beside what it waits for now.
+    done();
+    return calls.call(...given);
+  };
+
   const ended = (async () => {
     const status = await process.status;
     if (mark !== undefined) killMarked(MARK, mark);
@@ -166,6 +224,7 @@ export function superviseRunner(
     await tail?.finish();
     ending ??= kill ? { ...named(killReason(kill)) } : exitReason(status);
     connection?.close();
+    freeAll();
     calls.fail(ending);
     ready.reject(endError(ending, log.tail()));
     return ending;
@@ -182,6 +241,7 @@ export function superviseRunner(
     if (heap && signal !== "SIGKILL") {
       return { reason: "out_of_memory", message: `${cannot} its process ran out of memory` };
     }
+    if (last === ENDED_ITSELF) return { reason: "crashed", message: `${cannot} ${ENDED_ITSELF}` };
     const how = signal === undefined ? `ended with code ${status.code}` : `was ended by ${signal}`;
     return {
       reason: "crashed",
@@ -200,7 +260,8 @@ export function superviseRunner(
     get reusable() {
       return !ending && calls.clean && calls.underWay === 0;
     },
-    call: spec.secrets === undefined ? calls.call : withSecrets(calls.call, spec.secrets, redactor),
+    call: spec.secrets === undefined ? call : withSecrets(call, spec.secrets, redactor),
+    done,
     uses: () => tail?.current() ?? NO_USES,
     takeUses: () => tail?.take() ?? NO_USES,
     end,

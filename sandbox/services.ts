@@ -9,10 +9,14 @@ export interface ServicesHost {
   readonly plugin: string;
   /** Host services that the spec grants. */
   readonly services: readonly string[];
+  /** Capabilities of other plugins that it grants. */
+  readonly calls: readonly string[];
   readonly limits: Limits;
   send(blocks: readonly Uint8Array[]): void;
   /** Told of each request. */
-  onService?: ((service: string, granted: boolean) => void) | undefined;
+  onService?:
+    | ((permission: "services" | "calls", value: string, granted: boolean) => void)
+    | undefined;
   /** Told that a request is no longer held. */
   onRoom?: (() => void) | undefined;
 }
@@ -42,6 +46,9 @@ export interface Services {
   stop(): void;
 }
 
+/** The service behind `ctx.call`: granted by the capability that is called, not by its own name. */
+export const CALL_SERVICE = "call";
+
 export function createServices(host: ServicesHost): Services {
   let underWay = 0;
   let held = 0;
@@ -66,17 +73,23 @@ export function createServices(host: ServicesHost): Services {
       return refusal("denied", `Cannot call "${service}": no call of the host is under way`);
     }
     const services = call.options.services ?? {};
-    const granted = host.services.includes(service) && Object.hasOwn(services, service);
-    host.onService?.(service, granted);
+    const [permission, value] = service === CALL_SERVICE
+      ? ["calls", capabilityOf(input)] as const
+      : ["services", service] as const;
+    const granted = host[permission].includes(value) && Object.hasOwn(services, service);
+    host.onService?.(permission, value, granted);
     if (!granted) {
       call.denied = true;
-      return refusal("denied", `Cannot call "${service}": it is not granted to "${host.plugin}"`);
+      return refusal("denied", `Cannot call "${value}": it is not granted to "${host.plugin}"`);
     }
     call.services ??= new AbortController();
     try {
       return { ok: await services[service]!(input, call.services.signal) ?? null };
     } catch (error) {
-      return serviceError(service, error);
+      const answer = serviceError(service, error);
+      // The host has said so: the guest may say it again.
+      if ("error" in answer && answer.error.code === "denied") call.denied = true;
+      return answer;
     }
   }
 
@@ -104,6 +117,11 @@ export function createServices(host: ServicesHost): Services {
       stopped = true;
     },
   };
+}
+
+function capabilityOf(input: unknown): string {
+  const { capability } = (input ?? {}) as { capability?: unknown };
+  return typeof capability === "string" ? capability.slice(0, 128) : "";
 }
 
 function refusal(code: string, message: string): { error: ErrorMessage } {

@@ -8,6 +8,7 @@
  * - **end**: why a runner is gone.
  */
 
+import type { ModelUsage } from "../sdk/capabilities.ts";
 import type { PermissionUse } from "./audit_use.ts";
 import type { FoundBarriers } from "./barriers.ts";
 
@@ -118,10 +119,17 @@ export interface RunnerSpec {
   readonly grants: Grants;
   /** Valid settings. Plain JSON. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** What `ctx.dataDir` says: the plugin's own directory, where it is granted. */
+  readonly dataDir?: string | undefined;
   readonly trust: TrustLevel;
   readonly limits: Limits;
   /** What `ctx.secrets` says. */
   readonly secrets?: SecretSource | undefined;
+  /**
+   * Whether it still holds, for what it grants may be taken back while it waits for its turn: one that does not
+   * starts nothing. @default it does
+   */
+  readonly isCurrent?: (() => boolean) | undefined;
 }
 
 /** The secrets of one plugin: asked for at each call, kept nowhere. */
@@ -175,6 +183,8 @@ export interface CallOptions {
   readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly onProgress?: ((fraction: number, message: string | undefined) => void) | undefined;
   readonly onLog?: ((line: LogLine) => void) | undefined;
+  /** What the plugin says of its use of models. */
+  readonly onUsage?: ((usage: ModelUsage) => void) | undefined;
 }
 
 /** A runner held for one job. */

@@ -5,6 +5,10 @@
 export type PluginErrorCode =
   | "invalid_url"
   | "invalid_parameters"
+  /** A setting is missing or wrong: no retry helps, and another provider may serve. */
+  | "invalid_config"
+  /** A model or its filter will not do what was asked. */
+  | "refused"
   | "fetch_failed"
   | "http_error"
   | "too_many_redirects"

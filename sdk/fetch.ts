@@ -198,7 +198,7 @@ function privateAddress(url: URL): PluginError {
   const port = url.port || (url.protocol === "https:" ? "443" : "80");
   return new PluginError(
     "private_address",
-    `Cannot fetch "${url.href}": the address is private. The operator can open it by starting the host with --allow-private ${url.hostname}:${port}.`,
+    `Cannot fetch "${url.href}": the address is private. The operator can open it by starting the host with --allow-private ${url.hostname}:${port}, unless it is Carrel's own or a cloud's metadata address: those stay closed.`,
     { data: { host: url.hostname, port: Number(port) } },
   );
 }

@@ -11,3 +11,4 @@ export * from "./fetch.ts";
 export * from "./language_tag.ts";
 export * from "./title_from_name.ts";
 export * from "./types.ts";
+export type * from "./capabilities.ts";

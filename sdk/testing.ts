@@ -1,6 +1,6 @@
 /**
- * `@carrel/sdk/testing`: what every import and export plugin must hold to, as functions that throw
- * when it does not. They work under any test runner:
+ * `@carrel/sdk/testing`: what every plugin of a kind must hold to, as functions that throw when it
+ * does not. They work under any test runner:
  *
  * ```ts
  * Deno.test("import.notes keeps the contract", () =>
@@ -14,33 +14,54 @@
 import assert from "node:assert/strict";
 import type { DefinedPlugin } from "./define_plugin.ts";
 import type { PluginErrorCode } from "./errors.ts";
-import { checkExportOutput, checkExtractedContent, checkPluginError } from "./testing_checks.ts";
+import {
+  checkCapabilityResult,
+  checkExportOutput,
+  checkExtractedContent,
+  checkExtractedItems,
+  checkPluginError,
+} from "./testing_checks.ts";
+import type { ModelUsage } from "./capabilities.ts";
 import type {
   ExportInput,
   ExportOutput,
   ExtractedContent,
+  ImportItem,
   ImportSource,
   Plain,
   PluginContext,
   RawContent,
 } from "./types.ts";
 
-export { checkExportOutput, checkExtractedContent, checkPluginError } from "./testing_checks.ts";
+export {
+  checkCapabilityResult,
+  checkExportOutput,
+  checkExtractedContent,
+  checkExtractedItems,
+  checkPluginError,
+} from "./testing_checks.ts";
 
 /** A context that writes down what the plugin says. */
 export interface FakeContext extends PluginContext {
   readonly progressed: { readonly fraction: number; readonly message: string | undefined }[];
   readonly logged: { readonly level: string; readonly message: string }[];
+  readonly used: ModelUsage[];
 }
 
 export interface FakeContextOptions {
   /** The settings, defaults filled in by hand. @default {} */
   readonly config?: Readonly<Record<string, Plain>> | undefined;
   readonly secrets?: Readonly<Record<string, string>> | undefined;
+  /** The plugin's own directory. @default none, as without a grant of it */
+  readonly dataDir?: string | undefined;
   /** @default a signal that is never aborted */
   readonly signal?: AbortSignal | undefined;
   /** What `ctx.service` answers, by name; one that is missing rejects as the host would. @default {} */
   readonly services?:
+    | Readonly<Record<string, (input: Plain) => Plain | Promise<Plain>>>
+    | undefined;
+  /** What `ctx.call` answers, by capability. @default {} */
+  readonly calls?:
     | Readonly<Record<string, (input: Plain) => Plain | Promise<Plain>>>
     | undefined;
 }
@@ -48,15 +69,24 @@ export interface FakeContextOptions {
 export function fakeContext(options: FakeContextOptions = {}): FakeContext {
   const progressed: FakeContext["progressed"] = [];
   const logged: FakeContext["logged"] = [];
+  const used: ModelUsage[] = [];
   const log = (level: string) => (message: string) => void logged.push({ level, message });
   return {
     jobId: "import_test",
     idempotencyKey: "test",
     config: options.config ?? {},
     secrets: options.secrets ?? {},
+    dataDir: options.dataDir,
     signal: options.signal ?? new AbortController().signal,
     progressed,
     logged,
+    used,
+    usage: (usage) => void used.push(usage),
+    async call(capability, input) {
+      const answer = options.calls?.[capability];
+      if (answer === undefined) throw new Error(`Cannot call "${capability}": it is not granted.`);
+      return await answer(input);
+    },
     progress(fraction, message) {
       assert.ok(fraction >= 0 && fraction <= 1, `progress(${fraction}) is not between 0 and 1`);
       progressed.push({ fraction, message });
@@ -90,6 +120,10 @@ export type ImportCase =
     /** Looks at the content further; throws if it is not as it should be. */
     readonly check?:
       | ((content: ExtractedContent, ctx: FakeContext) => void | Promise<void>)
+      | undefined;
+    /** The same, where it is a list of items. */
+    readonly checkItems?:
+      | ((items: readonly ImportItem[], ctx: FakeContext) => void | Promise<void>)
       | undefined;
   };
 
@@ -129,10 +163,17 @@ export async function testImportPlugin(
       };
       const first = await expecting(example.error, run);
       if (first === undefined) return;
-      checkExtractedContent(first.content);
+      if ("items" in first.content) checkExtractedItems(first.content);
+      else checkExtractedContent(first.content);
       const second = await run();
       assert.deepEqual(second.content, first.content, "the same bytes gave another content");
-      await example.check?.(first.content, first.ctx);
+      if ("items" in first.content) {
+        assert.ok(!example.check, "extract gave a list of items where the case looks at a content");
+        await example.checkItems?.(first.content.items, first.ctx);
+      } else {
+        assert.ok(!example.checkItems, "extract gave a content where the case looks at items");
+        await example.check?.(first.content, first.ctx);
+      }
     });
   }
 }
@@ -172,6 +213,57 @@ export async function testExportPlugin(
       const second = await run();
       assert.deepEqual(second.output, first.output, "the same input gave another output");
       await example.check?.(first.output, first.ctx);
+    });
+  }
+}
+
+export type CapabilityCase = Case & {
+  /** One of those that the plugin provides: `text.generate`. */
+  readonly capability: string;
+  readonly input: Plain;
+  readonly secrets?: FakeContextOptions["secrets"];
+  /** What other plugins answer, by capability. @default {} */
+  readonly calls?: FakeContextOptions["calls"];
+  /** What the host's services answer. @default {} */
+  readonly services?: FakeContextOptions["services"];
+  /** Whether the same input must give the same result. A model's need not. @default false */
+  readonly deterministic?: boolean | undefined;
+  // deno-lint-ignore no-explicit-any -- the result of any capability
+  readonly check?: ((result: any, ctx: FakeContext) => void | Promise<void>) | undefined;
+};
+
+/**
+ * The contract: the plugin has a function for each capability of the cases, the input is left as it was, results
+ * are plain data and of a known capability well formed (see `checkCapabilityResult`), and failures are
+ * `PluginError`s with the code expected. What is deterministic runs twice.
+ */
+export async function testCapabilityPlugin(
+  plugin: DefinedPlugin,
+  cases: readonly CapabilityCase[],
+): Promise<void> {
+  assert.ok(
+    plugin.kind === "generator" || plugin.kind === "step",
+    "the plugin is not defined by definePlugin.generator or definePlugin.step",
+  );
+  for (const example of cases) {
+    await named(example.name, async () => {
+      const { capability, input, config, secrets, calls, services } = example;
+      const method = plugin.methods[capability];
+      assert.equal(typeof method, "function", `the plugin has no function "${capability}"`);
+      const before = structuredClone(input);
+      const run = async () => {
+        const ctx = fakeContext({ config, secrets, calls, services });
+        return { result: await method!(input, ctx), ctx };
+      };
+      const first = await expecting(example.error, run);
+      assert.deepEqual(input, before, `${capability} changed the input that it was given`);
+      if (first === undefined) return;
+      checkCapabilityResult(capability, first.result, input);
+      if (example.deterministic) {
+        const second = await run();
+        assert.deepEqual(second.result, first.result, "the same input gave another result");
+      }
+      await example.check?.(first.result, first.ctx);
     });
   }
 }

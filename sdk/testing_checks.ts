@@ -1,4 +1,12 @@
 import assert from "node:assert/strict";
+import type {
+  ModelUsage,
+  TextGenerateInput,
+  TextGenerateResult,
+  TextTranslateResult,
+  TextVariantsInput,
+  TextVariantsResult,
+} from "./capabilities.ts";
 import type { PluginErrorCode } from "./errors.ts";
 import {
   CONTENT_TYPES,
@@ -6,10 +14,14 @@ import {
   type ExportInput,
   type ExportOutput,
   type ExtractedContent,
+  type ExtractedItems,
 } from "./types.ts";
 
 /** Throws unless the content is what `ExtractedContent` promises. */
-export function checkExtractedContent(content: ExtractedContent): void {
+export function checkExtractedContent(
+  content: ExtractedContent | ExtractedItems,
+): asserts content is ExtractedContent {
+  assert.ok(!("items" in content), "extract gave a list of items, not a content");
   checkPlain(content, "content");
   assert.ok(CONTENT_TYPES.includes(content.type), `"${content.type}" is no content type`);
   assert.equal(typeof content.title, "string", "the title is no string");
@@ -24,6 +36,18 @@ export function checkExtractedContent(content: ExtractedContent): void {
   checkPages(content);
   for (const warning of content.warnings ?? []) {
     assert.match(warning, /^[^\n]*[.!?]$/, `the warning "${warning}" is no sentence`);
+  }
+}
+
+/** Throws unless the list is what `ExtractedItems` promises. */
+export function checkExtractedItems(list: ExtractedItems): void {
+  checkPlain(list, "items");
+  assert.ok(list.items.length <= 10_000, `there are ${list.items.length} items`);
+  for (const { url, title, metadata } of list.items) {
+    checkAbsolute(url);
+    assert.match(url, /^https?:/, `"${url}" cannot be imported`);
+    if (title !== undefined) assert.notEqual(title.trim(), "", `the title of "${url}" is empty`);
+    if (metadata !== undefined) checkMetadata(metadata);
   }
 }
 
@@ -106,6 +130,47 @@ export function checkExportOutput(output: ExportOutput, input: ExportInput): voi
   for (const id of sources.keys()) {
     assert.ok(attributed.has(id), `nothing is attributed to source "${id}"`);
   }
+}
+
+/** Throws unless the result is plain data and, of a known capability, what `sdk/capabilities.ts` promises. */
+export function checkCapabilityResult(capability: string, result: unknown, input: unknown): void {
+  checkPlain(result, "result");
+  if (!(["text.generate", "text.translate", "text.variants"] as string[]).includes(capability)) {
+    return;
+  }
+  const made = result as Partial<TextGenerateResult & TextTranslateResult & TextVariantsResult>;
+  const asked = input as Partial<TextGenerateInput & TextVariantsInput>;
+  assert.ok(
+    typeof made.model === "string" && made.model.trim() !== "",
+    "the result does not say what made it",
+  );
+  checkUsage(made.usage);
+  const texts = capability === "text.variants"
+    ? made.variants?.map(({ text }) => text) ?? []
+    : [made.text];
+  assert.ok(texts.length > 0, "there is no text");
+  for (const text of texts) assert.equal(typeof text, "string", "a text is no string");
+  if (capability === "text.variants") {
+    assert.equal(texts.length, asked.count, `it made ${texts.length} variants of ${asked.count}`);
+  } else if (capability === "text.translate") {
+    const { language } = made;
+    assert.ok(typeof language === "string", "the result does not say its language");
+    assert.doesNotThrow(
+      () => Intl.getCanonicalLocales(language),
+      `"${language}" is no language tag`,
+    );
+  }
+  const known = new Set(asked.sources?.map(({ id }) => id));
+  for (const id of made.used ?? []) assert.ok(known.has(id), `it used "${id}", which is no source`);
+}
+
+function checkUsage(usage: ModelUsage | undefined): void {
+  if (usage === undefined) return;
+  assert.notEqual(usage.model, "", "the usage names no model");
+  for (const figure of [usage.input_tokens, usage.output_tokens, usage.cost]) {
+    assert.ok(figure === undefined || figure >= 0, `the usage holds ${figure}`);
+  }
+  if (usage.currency !== undefined) assert.match(usage.currency, /^[A-Z]{3}$/);
 }
 
 /** Throws unless it is a `PluginError` with that code and a sentence for people. */

@@ -4,6 +4,7 @@ import {
   checkExportOutput,
   checkExtractedContent,
   fakeContext,
+  testCapabilityPlugin,
   testExportPlugin,
   testImportPlugin,
 } from "./testing.ts";
@@ -12,6 +13,7 @@ import type {
   ExportOutput,
   ExtractedContent,
   ImportPlugin,
+  Plain,
   RawContent,
 } from "./types.ts";
 
@@ -228,4 +230,53 @@ Deno.test("fakeContext() answers the services that it was given, and no others",
   await assert.rejects(ctx.service("triple", 4), /not granted/);
   assert.deepEqual(ctx.config, { depth: 3 });
   assert.equal(ctx.signal.aborted, false);
+});
+
+Deno.test("testCapabilityPlugin() passes what keeps the contract and names the case that does not", async () => {
+  let calls = 0;
+  const plugin = definePlugin.generator({
+    capabilities: {
+      "text.generate": ({ prompt }, ctx) => {
+        ctx.usage({ model: "m" });
+        return { text: prompt, model: prompt === "odd" ? "" : "m", used: ["a"] };
+      },
+      "test.relay": (input, ctx) => ctx.call("text.translate", input),
+      "test.count": () => ++calls,
+      "test.fail": () => {
+        throw new PluginError("empty", 'Cannot do "that": no.');
+      },
+    },
+  });
+  const sources = [{ id: "a", text: "t" }];
+  await testCapabilityPlugin(plugin, [
+    {
+      name: "a text",
+      capability: "text.generate",
+      input: { prompt: "p", sources },
+      deterministic: true,
+      check: (result, ctx) => assert.deepEqual([result.text, ctx.used], ["p", [{ model: "m" }]]),
+    },
+    {
+      name: "a call",
+      capability: "test.relay",
+      input: 1,
+      calls: { "text.translate": (input) => [input] },
+      check: (result) => assert.deepEqual(result, [1]),
+    },
+    { name: "a failure", capability: "test.fail", input: 1, error: "empty" },
+  ]);
+  const wrong: [string, Plain, RegExp, boolean?][] = [
+    ["text.generate", { prompt: "odd", sources }, /what made it/],
+    ["text.generate", { prompt: "p" }, /used "a", which is no source/],
+    ["test.none", 1, /no function "test.none"/],
+    ["test.count", 1, /another result/, true],
+  ];
+  for (const [capability, input, words, deterministic] of wrong) {
+    const cases = [{ name: "the case", capability, input, deterministic }];
+    await assert.rejects(testCapabilityPlugin(plugin, cases), (error: Error) => {
+      assert.match(error.message, /case "the case"/);
+      assert.match(error.message, words);
+      return true;
+    });
+  }
 });

@@ -67,6 +67,11 @@ export interface PluginContext {
   readonly config: Readonly<Record<string, Plain>>;
   /** The secrets among the settings, by setting; those that are set. Say them to nobody but their server. */
   readonly secrets: Readonly<Record<string, string>>;
+  /**
+   * The plugin's own directory, which `${data}` stands for in the manifest: an absolute path, without a slash at its
+   * end. It is there. Undefined unless a grant to read or write in it was given.
+   */
+  readonly dataDir: string | undefined;
   /** Aborted when the job is cancelled; two seconds later the runner is killed. */
   readonly signal: AbortSignal;
   /** Says how far the work is. `fraction` 0 to 1. */
@@ -77,6 +82,13 @@ export interface PluginContext {
   >;
   /** Calls a host service that the manifest names and the operator granted. */
   service(name: string, input: Plain): Promise<Plain>;
+  /**
+   * Calls a capability of another plugin that the manifest names under `calls` and the operator granted. It runs
+   * with that plugin's grants and is cancelled with this call.
+   */
+  call(capability: string, input: Plain): Promise<Plain>;
+  /** Says what a model's use came to, so that the job's cost is right. */
+  usage(usage: import("./capabilities.ts").ModelUsage): void;
 }
 
 /** Where an import starts. */
@@ -117,7 +129,7 @@ export interface ContentMetadata {
   readonly [key: string]: Plain | undefined;
 }
 
-/** What `extract` returns: one content. */
+/** What `extract` returns of most sources: one content. */
 export interface ExtractedContent {
   readonly type: ContentType;
   readonly title: string;
@@ -130,11 +142,32 @@ export interface ExtractedContent {
   readonly warnings?: readonly string[] | undefined;
 }
 
+/** One of the things that a source lists: an entry of a feed, a page of a site map. */
+export interface ImportItem {
+  /** Absolute, http or https. It is imported on its own, by whichever plugin takes it. */
+  readonly url: string;
+  /** In place of the title that is found there. */
+  readonly title?: string | undefined;
+  /** Laid over the metadata that are found there. */
+  readonly metadata?: ContentMetadata | undefined;
+}
+
+/**
+ * What `extract` returns of a source that is a list: at most 10,000 items, each of which becomes an import of its
+ * own. Items may be lists in turn, two levels deep.
+ */
+export interface ExtractedItems {
+  readonly items: readonly ImportItem[];
+}
+
 export interface ImportPlugin {
   /** Brings the bytes. May be left out by a plugin that takes uploads only. */
   download?(source: ImportSource, ctx: PluginContext): Promise<RawContent> | RawContent;
-  /** Makes text of the bytes. */
-  extract(raw: RawContent, ctx: PluginContext): Promise<ExtractedContent> | ExtractedContent;
+  /** Makes text of the bytes, or says what they list. */
+  extract(
+    raw: RawContent,
+    ctx: PluginContext,
+  ): Promise<ExtractedContent | ExtractedItems> | ExtractedContent | ExtractedItems;
   /** Whether the plugin answers, with this configuration. */
   healthCheck?(ctx: PluginContext): Promise<Health> | Health;
 }

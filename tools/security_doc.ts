@@ -22,7 +22,7 @@ nothing that it says is believed. From the inside out there are these barriers:
 | watchdog | everywhere | memory, processor time and bytes written of the whole process tree, looked at every 50 ms; it kills |
 | cgroup | Linux, where one can be made | memory, by the kernel, 64 MiB above the watchdog's limit; from about 150 ms after the start |
 | data limit | Linux | address space, 6 GiB above the memory limit: for what neither of the two ended |
-| host | everywhere | time of a call, size of answers, rate and form of messages, services, addresses that no grant opens |
+| host | everywhere | time of a call, size of answers and of all large ones together, rate and form of messages, services, addresses that no grant opens |
 
 \`carrel doctor\` breaks against each of them on your machine and says which hold. A barrier that is absent
 is said there, and the others stand.
@@ -41,6 +41,9 @@ const TAIL = `## What is not protected
   grants \`public\` grants every public host.
 - **The network of a plugin that has some.** Under bubblewrap a plugin with any network grant shares the machine's
   network, held by Deno's permissions alone; so it can be the target of a hole in those.
+- **Programs that a plugin starts.** A trusted plugin that was granted \`run\` starts programs outside of all this. Under
+  bubblewrap they end with their runner. Without it those that stay below it are killed with it, and on Linux those that
+  still carry its mark in their environment; one that detaches itself (\`setsid -f\`) can outlive its runner and Carrel.
 - **Private IPv6.** Loopback and the machine's own addresses are denied; Deno takes no IPv6 ranges, so other
   private ones (\`fc00::/7\`, \`fe80::/10\`) are open to a plugin that was granted \`public\` or a name that leads
   there. They are closed where bubblewrap works and the plugin was granted no network.

@@ -30,6 +30,13 @@ export function canonicalJson(value: Json): string {
 }
 
 function asciiString(text: string): string {
+  // Nearly all are, and a look costs less than a replacement.
+  return isAscii.test(text) ? JSON.stringify(text) : escaped(text);
+}
+
+const isAscii = /^[\0-\x7e]*$/;
+
+function escaped(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

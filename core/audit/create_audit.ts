@@ -214,7 +214,8 @@ async function openFiles(
     throw new CarrelError(
       "invalid_config",
       `Cannot open the audit: its key "${files.keyFile}" is missing, but there are rows that were sealed ` +
-        `with it. Put the key back; if it is lost, have a new one made: the rows stay, but cannot be checked`,
+        `with it. Put the key back. If it is lost for good, start once with CARREL_AUDIT_RENEW=yes: a new key is made, ` +
+        `which the audit says from then on; the rows stay, but cannot be checked any more`,
     );
   }
   const key = newKey();

@@ -1,6 +1,6 @@
 /** The two files of the audit that lie outside the database: its key, and its head. */
 import { randomBytes } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { CarrelError } from "../errors.ts";
 import { type AuditKey, equal, type Head, signHead } from "./chain.ts";
@@ -23,6 +23,13 @@ export function auditFiles(
     headFile: env("CARREL_AUDIT_HEAD_FILE") || join(dataDir, "audit.head"),
   };
 }
+
+/** What no plugin may reach, wherever the operator keeps it: both files, and under what names they are written. */
+export function closedFiles({ keyFile, headFile }: AuditFiles): readonly string[] {
+  return [keyFile, headFile].flatMap((file) => [resolve(file), temporaryOf(resolve(file))]);
+}
+
+const temporaryOf = (path: string): string => `${path}.tmp`;
 
 const MIN_KEY = 32;
 
@@ -97,7 +104,7 @@ export async function writeHead(path: string, key: AuditKey, head: Head): Promis
 
 /** The whole file or the one before, also after a power cut; for its owner only. */
 async function writeDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryOf(path);
   await Deno.remove(temporary).catch(ignoreMissing);
   {
     using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });

@@ -1,9 +1,9 @@
 /**
  * What a plugin really used, against what it was granted and what it declares. Pure but for `readUses`.
  *
- * Deno's record covers `net read write env`. For `services` and `calls` the host must write down
- * `permission.used` itself at each use; a URL pattern (`match`) is nothing that is used, and Deno keeps no record of the
- * programs that are run, so tightening leaves both alone.
+ * Deno's record covers `net read write env`. For `services`, `calls` and the events that a hook is told of the host
+ * must write down `permission.used` itself at each use; a URL pattern (`match`) is nothing that is used, and Deno
+ * keeps no record of the programs that are run, so tightening leaves these alone.
  */
 import type { PermissionUse } from "../../sandbox/audit_use.ts";
 import { covers } from "../../sandbox/covers.ts";

@@ -162,6 +162,7 @@ Deno.test("tightened() leaves the grants that were used, and adds none", () => {
     run: [],
     services: [],
     calls: ["text.generate"],
+    events: [],
     match: ["https://a.example/*"],
   });
   assert.deepEqual(tightened(GRANTED, observe(DECLARED, GRANTED, [])), {

@@ -8,20 +8,33 @@ import type {
   ConsentJson,
   ContentJson,
   CreatedTokenJson,
+  EventPageJson,
   GenealogyJson,
+  JobDetailJson,
   JobEventJson,
   JobJson,
+  JobLogJson,
+  LoggedEventJson,
+  NewScheduleJson,
   ObservedJson,
   PageJson,
   PluginJson,
   PluginVersionJson,
+  PrunedJson,
+  RetriedAllJson,
+  RetryAllRequestJson,
+  ScheduleChangeJson,
+  ScheduleJson,
   SearchAnswerJson,
   TokenJson,
   VerificationJson,
 } from "./wire.ts";
 import { type FilePart, multipart } from "./multipart.ts";
+import { createCapabilityClient } from "./capability_client.ts";
+import { createRunClient } from "./run_client.ts";
 import { createTransport, type Transport, type TransportOptions } from "./transport.ts";
-import { watchJob } from "./watch.ts";
+import { watchJob, type WatchOptions } from "./watch.ts";
+import { watchEvents, type WatchEventsOptions } from "./watch_events.ts";
 
 export interface ImportSettings {
   readonly plugin?: string | undefined;
@@ -93,7 +106,6 @@ export function createClient(options: TransportOptions) {
 
   return {
     url: http.url,
-    token: options.token,
 
     /** Whether a host answers there, and which version it is. */
     healthz: (signal?: AbortSignal) =>
@@ -144,6 +156,10 @@ export function createClient(options: TransportOptions) {
     artifacts: (filter: ListSettings = {}) =>
       json<PageJson<ArtifactJson>>("GET", "/api/artifacts", { query: filter }),
     artifact: (id: string) => json<ArtifactJson>("GET", `/api/artifacts/${part(id)}`),
+    deleteArtifact: (id: string, hard: boolean) =>
+      json<unknown>("DELETE", `/api/artifacts/${part(id)}`, {
+        query: hard ? { hard_delete: true } : {},
+      }),
     /** The bytes of a file of a content or an artifact; `size` when the server says it. */
     file: (owner: string, name: string, signal?: AbortSignal) =>
       http.bytes(`${ownerPath(owner)}/files/${part(name)}`, signal),
@@ -151,16 +167,36 @@ export function createClient(options: TransportOptions) {
     jobs: (filter: ListSettings = {}) =>
       json<PageJson<JobJson>>("GET", "/api/jobs", { query: filter }),
     job: (id: string, signal?: AbortSignal) =>
-      json<JobJson>("GET", `/api/jobs/${part(id)}`, { signal }),
+      json<JobDetailJson>("GET", `/api/jobs/${part(id)}`, { signal }),
     cancelJob: (id: string) => json<JobJson>("DELETE", `/api/jobs/${part(id)}`),
-    retryJob: (id: string) =>
-      json<JobJson>("POST", `/api/jobs/${part(id)}/retry`, { body: { manual: true } }),
+    /** @param from The stage from which on it is done anew. */
+    retryJob: (id: string, from?: string) =>
+      json<JobJson>("POST", `/api/jobs/${part(id)}/retry`, { body: { from } }),
+    retryJobs: (request: RetryAllRequestJson) =>
+      json<RetriedAllJson>("POST", "/api/jobs/retry", { body: request }),
+    pruneJobs: (olderThanDays: number, status: string | undefined, dryRun: boolean) =>
+      json<PrunedJson>("POST", "/api/jobs/prune", {
+        body: { older_than_days: olderThanDays, status, dry_run: dryRun },
+      }),
+    /** What was said while a job ran. */
+    jobLog: (
+      id: string,
+      { signal, ...query }: {
+        readonly after?: number | undefined;
+        readonly level?: string | undefined;
+        /** Seconds to wait for a line where there is none yet. */
+        readonly wait?: number | undefined;
+        readonly signal?: AbortSignal | undefined;
+      } = {},
+    ) => json<JobLogJson>("GET", `/api/jobs/${part(id)}/log`, { query, signal }),
     /** All events of a job from its first, then live ones to its end; goes on over lost connections. */
     watchJob: (
       id: string,
-      settings: { readonly after?: number | undefined; readonly signal?: AbortSignal | undefined } =
-        {},
+      settings: WatchOptions = {},
     ): AsyncIterable<JobEventJson> => watchJob(http, id, settings),
+
+    runs: createRunClient(http),
+    capabilities: createCapabilityClient(http),
 
     plugins: (filter: { kind?: string | undefined; enabled?: boolean | undefined } = {}) =>
       json<PageJson<PluginJson>>("GET", "/api/plugins", { query: filter }),
@@ -191,6 +227,12 @@ export function createClient(options: TransportOptions) {
       json<{ plugin: PluginJson | null }>("POST", `/api/plugins/consents/${part(consent)}`, {
         body: { decision, grants, ...holds },
       }),
+    /** The JSON Schema of its settings. */
+    pluginConfigSchema: (id: string) =>
+      json<{ readonly properties?: Readonly<Record<string, { readonly description?: unknown }>> }>(
+        "GET",
+        `/api/plugins/${part(id)}/config-schema`,
+      ),
     rollbackPlugin: (id: string, version?: string) =>
       json<PluginJson>("POST", `/api/plugins/${part(id)}/rollback`, { body: { version } }),
     configurePlugin: (
@@ -227,6 +269,22 @@ export function createClient(options: TransportOptions) {
     audit: (filter: ListSettings = {}) =>
       json<PageJson<AuditRowJson>>("GET", "/api/audit", { query: filter }),
     verifyAudit: () => json<VerificationJson>("GET", "/api/audit/verification"),
+
+    events: (filter: ListSettings = {}) =>
+      json<EventPageJson>("GET", "/api/events", { query: filter }),
+    /** Live events, from where one left; goes on over lost connections until the signal. */
+    watchEvents: (settings: WatchEventsOptions): AsyncIterable<LoggedEventJson> =>
+      watchEvents(http, settings),
+
+    schedules: (filter: ListSettings = {}) =>
+      json<PageJson<ScheduleJson>>("GET", "/api/schedules", { query: filter }),
+    schedule: (id: string) => json<ScheduleJson>("GET", `/api/schedules/${part(id)}`),
+    addSchedule: (schedule: NewScheduleJson) =>
+      json<ScheduleJson>("POST", "/api/schedules", { body: schedule }),
+    changeSchedule: (id: string, change: ScheduleChangeJson) =>
+      json<ScheduleJson>("PATCH", `/api/schedules/${part(id)}`, { body: change }),
+    removeSchedule: (id: string) => json<unknown>("DELETE", `/api/schedules/${part(id)}`),
+    runSchedule: (id: string) => json<{ job: string }>("POST", `/api/schedules/${part(id)}/run`),
 
     genealogy: (id: string, depth?: number) =>
       json<GenealogyJson>("GET", `/api/provenance/${nodeType(id)}/${part(id)}/genealogy`, {

@@ -1,7 +1,7 @@
 /** Finds the host to talk to: one that runs elsewhere, one that runs on the data folder, or one started here. */
 import { join, resolve } from "node:path";
 import { type Client, createClient } from "./client.ts";
-import { dataDir, dataDirError } from "./data_dir.ts";
+import { configDir, dataDir, dataDirError } from "./data_dir.ts";
 import { CliError, EXIT } from "./errors.ts";
 import type { RunningHost } from "../host_contract.ts";
 import type { Io } from "./io.ts";
@@ -10,6 +10,8 @@ export interface ConnectOptions {
   readonly url?: string | undefined;
   readonly tokenFile?: string | undefined;
   readonly data?: string | undefined;
+  /** The configuration folder of a host that is started here. */
+  readonly config?: string | undefined;
   /** Whether to be the host when there is none. @default true */
   readonly start?: boolean | undefined;
   readonly log?: ((line: string) => void) | undefined;
@@ -58,7 +60,11 @@ async function running(folder: string): Promise<Client | undefined> {
   const { readHostFile } = await import("../host_file.ts");
   const file = await readHostFile(folder);
   if (file === undefined) return undefined;
-  const client = createClient({ url: file.url, token: file.token });
+  const client = createClient({
+    url: file.url,
+    token: file.token,
+    renew: () => readHostFile(folder),
+  });
   try {
     await client.healthz(AbortSignal.timeout(2000));
     return client;
@@ -88,7 +94,7 @@ export async function connect(io: Io, options: ConnectOptions): Promise<Connecti
       // Given back at once: the host takes it for itself. Who comes between is met as a running host.
       lock[Symbol.dispose]();
       if (options.start === false) throw noHost(folder);
-      const own = await startOwn(io, folder, options.log);
+      const own = await startOwn(io, folder, options);
       if (own) {
         const client = createClient({ url: own.url, token: own.token });
         return { client, own, dataDir: folder, [Symbol.asyncDispose]: () => own.shutdown() };
@@ -102,10 +108,17 @@ export async function connect(io: Io, options: ConnectOptions): Promise<Connecti
 async function startOwn(
   io: Io,
   folder: string,
-  log: ((line: string) => void) | undefined,
+  { config, log }: Pick<ConnectOptions, "config" | "log">,
 ): Promise<RunningHost | undefined> {
+  const named = configDir({ flag: config, env: io.env, cwd: io.cwd });
   try {
-    return await io.startHost({ dataDir: folder, hostname: "127.0.0.1", port: 0, log });
+    return await io.startHost({
+      dataDir: folder,
+      configDir: named,
+      hostname: "127.0.0.1",
+      port: 0,
+      log,
+    });
   } catch (error) {
     if ((error as { code?: unknown })?.code === "locked") return undefined;
     throw dataDirError(folder, error);

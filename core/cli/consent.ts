@@ -7,6 +7,9 @@ import { count, type Style } from "./format.ts";
 import type { Io } from "./io.ts";
 import { clean, wrap } from "./width.ts";
 
+/** Things that a plugin takes, shown before an install. */
+const MAX_TAKES = 12;
+
 /** Permissions that the command line grants, by kind; the values as the manifest spells them. */
 export type Allowed = Readonly<Partial<Record<PermissionName, readonly string[]>>>;
 type Permission = ConsentJson["permissions"][number];
@@ -21,6 +24,7 @@ export const ALLOW_FLAGS: Readonly<Record<PermissionName, string>> = {
   services: "--allow-service",
   calls: "--allow-call",
   match: "--allow-match",
+  events: "--allow-event",
 };
 
 /** The flag that grants one permission, ready to be pasted. */
@@ -72,7 +76,10 @@ export function granted(consent: ConsentJson, allowed: Allowed): Permission[] {
 export function consentLines(consent: ConsentJson, style: Style, width: number): string[] {
   const room = Math.max(40, Math.min(width, 100)) - 4;
   const { before, kind } = consent;
-  const signed = consent.verified
+  const isAboutVersion = kind !== "setting" && kind !== "request";
+  const signed = consent.origin === "builtin"
+    ? style.green("  built in: it comes with Carrel")
+    : consent.verified
     ? style.green("  verified: signed by a key that you trust")
     : consent.signed_by === null
     ? style.dim("  unverified: not signed")
@@ -88,12 +95,20 @@ export function consentLines(consent: ConsentJson, style: Style, width: number):
     ...wrap(clean(consent.description), room).map((line) => `  ${line}`),
     style.dim(`  from ${clean(consent.origin)}`),
     signed,
-    style.dim(`  code ${consent.digest.slice(0, 16)}…`),
+    ...(consent.digest === "" ? [] : [style.dim(`  code ${consent.digest.slice(0, 16)}…`)]),
     "",
     ...differenceLines(consent, style),
-    ...limitLines(consent, style, room),
+    ...askLines(
+      {
+        limit_requests: isAboutVersion ? consent.limit_requests : [],
+        // An update says what is new.
+        takes: isAboutVersion && consent.difference === null ? consent.takes : [],
+      },
+      style,
+      room,
+    ),
     consent.permissions.length === 0
-      ? "It asks for no permission: it gets the bytes of one job, and nothing else."
+      ? "It asks for no permission: of each job it gets what it is handed, and nothing else."
       : kind === "setting"
       ? "A setting leads to another place than was granted:"
       : kind === "request"
@@ -112,15 +127,47 @@ export function consentLines(consent: ConsentJson, style: Style, width: number):
   return lines;
 }
 
+/** What a plugin asks for beside permissions: higher limits, and what it is handed without one. */
+export function askLines(
+  asked: {
+    readonly limit_requests: readonly { readonly text: string }[];
+    readonly takes: readonly { readonly text: string }[];
+  },
+  style: Style,
+  room: number,
+): string[] {
+  return [...limitLines(asked.limit_requests, style, room), ...takeLines(asked.takes, room)];
+}
+
 /** The limits of which it asks for more than others get. */
-function limitLines({ kind, limit_requests }: ConsentJson, style: Style, room: number): string[] {
-  if (limit_requests.length === 0 || kind === "setting" || kind === "request") return [];
+function limitLines(
+  limit_requests: readonly { readonly text: string }[],
+  style: Style,
+  room: number,
+): string[] {
+  if (limit_requests.length === 0) return [];
   return [
     "It asks for more than the default:",
     ...limit_requests.flatMap(({ text }) => {
       const [first = "", ...more] = wrap(clean(text), room);
       return [style.yellow(`  ^ ${first}`), ...more.map((line) => style.yellow(`    ${line}`))];
     }),
+    "",
+  ];
+}
+
+/** What it is handed without a permission. */
+function takeLines(takes: readonly { readonly text: string }[], room: number): string[] {
+  if (takes.length === 0) return [];
+  const shown = takes.slice(0, MAX_TAKES);
+  const more = takes.length - shown.length;
+  return [
+    "It is for this, and is handed it without being granted anything:",
+    ...shown.flatMap(({ text }) => {
+      const [first = "", ...rest] = wrap(clean(text), room);
+      return [`  · ${first}`, ...rest.map((line) => `    ${line}`)];
+    }),
+    ...(more === 0 ? [] : [`  · ${count(more, "thing")} more: carrel plugin info`]),
     "",
   ];
 }
@@ -138,6 +185,8 @@ function differenceLines(consent: ConsentJson, style: Style): string[] {
     ...difference.added.map((key) => style.yellow(`  + ${text(key)}`)),
     ...difference.removed.map((key) => style.dim(`  - ${text(key)}`)),
     ...limits,
+    ...difference.takes.added.map(({ text }) => style.yellow(`  + ${clean(text)}`)),
+    ...difference.takes.removed.map(({ text }) => style.dim(`  - ${clean(text)}`)),
   ];
   return lines.length === 0
     ? ["New code, the same permissions.", ""]
@@ -165,6 +214,31 @@ export function permissionLines(permission: Permission, style: Style, width: num
   ];
 }
 
+/** A yes beforehand to what it does not name is none. */
+function mustSayMore(
+  { kind, plugin, permissions, before }: ConsentJson,
+  grants: readonly Permission[],
+  replace: boolean,
+): void {
+  if (kind === "replace" && !replace) {
+    throw new CliError(
+      "consent_required",
+      `Cannot install "${plugin}": it is not the plugin of this id that is installed, from ${
+        clean(before?.origin ?? "elsewhere")
+      }. That one stays.`,
+      { exit: EXIT.consent, hint: "To delete that one and install this one, add: --replace" },
+    );
+  }
+  if ((kind === "request" || kind === "setting") && grants.length === 0) {
+    throw usageError(
+      "Cannot grant nothing: --yes grants just what flags name.",
+      `Name what you grant of: ${
+        permissions.map(flagOf).join(" ")
+      }\nTo refuse it: carrel plugin consent ${plugin} --deny`,
+    );
+  }
+}
+
 function wanted({ kind }: ConsentJson): string {
   switch (kind) {
     case "update":
@@ -184,6 +258,8 @@ export interface DecideOptions {
   readonly allowed: Allowed;
   /** Install without asking, with just what `allowed` names. */
   readonly yes: boolean;
+  /** Whether it may take the place of another plugin without asking. @default false */
+  readonly replace?: boolean | undefined;
   /** Ends the questions: `interrupted` is thrown, and nothing is granted. */
   readonly signal: AbortSignal;
 }
@@ -213,13 +289,11 @@ export async function decideConsent(
   const beforehand = consent.permissions.filter((one) =>
     standing(consent, one) === "granted" || granted(consent, options.allowed).includes(one)
   );
+  for (const line of consentLines(consent, style, width)) say(line);
   if (options.yes) {
-    for (const line of limitLines(consent, style, Math.max(40, Math.min(width, 100)) - 4)) {
-      say(line);
-    }
+    mustSayMore(consent, beforehand, options.replace === true);
     return beforehand.map((one) => one.key);
   }
-  for (const line of consentLines(consent, style, width)) say(line);
   if (!io.terminal.in) {
     for (const permission of consent.permissions) {
       for (const line of permissionLines(permission, style, width)) say(line);
@@ -235,8 +309,10 @@ export async function decideConsent(
       {
         exit: EXIT.consent,
         hint: consent.permissions.length === 0
-          ? `${wanted(consent)}, add: --yes`
-          : `${wanted(consent)}, add --yes, and what you grant of: ${flags}`,
+          ? `${wanted(consent)}, add: --yes${consent.kind === "replace" ? " --replace" : ""}`
+          : `${wanted(consent)}, add --yes${
+            consent.kind === "replace" ? " --replace" : ""
+          }, and what you grant of: ${flags}`,
       },
     );
   }
@@ -272,7 +348,11 @@ export async function decideConsent(
     : grants.size === all
     ? ` with ${all === 1 ? "this permission" : `all ${all} permissions`}`
     : ` with ${grants.size} of ${count(all, "permission")}`;
-  const action = consent.kind === "update" ? "Update" : "Install";
+  const action = consent.kind === "update"
+    ? "Update"
+    : consent.kind === "replace"
+    ? `Delete ${clean(consent.plugin)} ${clean(consent.before?.version ?? "")} and install`
+    : "Install";
   const question = `${action} ${clean(consent.plugin)} ${clean(consent.version)}${what}?`;
   return await askYesNo(io, question, signal) ? [...grants].map((one) => one.key) : undefined;
 }

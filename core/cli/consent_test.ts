@@ -16,6 +16,7 @@ function decide(
     terminal?: boolean;
     allowed?: Allowed;
     yes?: boolean;
+    replace?: boolean;
     signal?: AbortSignal;
   },
 ) {
@@ -26,6 +27,7 @@ function decide(
     width: 80,
     allowed: options.allowed ?? {},
     yes: options.yes ?? false,
+    replace: options.replace,
     signal: options.signal ?? new AbortController().signal,
   });
   return { io, decision };
@@ -70,6 +72,57 @@ Deno.test("decideConsent() with --yes grants just what the flags name", async ()
     await decide({ yes: true, allowed: { net: ["arxiv.org"], env: ["env:HOME"] } }).decision,
     ["net:arxiv.org:443", "env:HOME"],
   );
+});
+
+Deno.test("decideConsent() with --yes says who the plugin is, what it is handed and what is odd, all the same", async () => {
+  const { io, decision } = decide({ yes: true, terminal: false });
+  await decision;
+  const shown = io.errText();
+  assert.match(shown, /Sample import\.sample 1\.0\.0[\s\S]*from file:\/\/\/plugins\/sample/);
+  assert.match(shown, /unverified: not signed/);
+  assert.match(
+    shown,
+    /handed it without being granted anything:\n {2}· Read files of the type text\/x-/,
+  );
+  assert.match(shown, /! It reads your environment and can send to arxiv\.org\./);
+});
+
+Deno.test("decideConsent() with --yes takes no stranger in the place of a plugin, but for --replace", async () => {
+  const consent: ConsentJson = {
+    ...CONSENT,
+    kind: "replace",
+    before: { version: "1.0.0", origin: "https://plugins.example/sample" },
+  };
+  const { io, decision } = decide({ consent, yes: true, allowed: { env: ["HOME"] } });
+  await assert.rejects(decision, {
+    exit: EXIT.consent,
+    code: "consent_required",
+    message: /not the plugin of this id that is installed, from https:\/\/plugins\.example\/sample/,
+    hint: /add: --replace$/,
+  });
+  assert.deepEqual(io.asked, []);
+  const replace = decide({ consent, yes: true, replace: true, allowed: { env: ["HOME"] } });
+  assert.deepEqual(await replace.decision, ["env:HOME"]);
+  const asked = decide({ consent, answers: ["d", "y"] });
+  assert.deepEqual(await asked.decision, []);
+  assert.match(asked.io.asked[1]!, /^Delete import\.sample 1\.0\.0 and install import\.sample/);
+  await assert.rejects(decide({ consent, terminal: false }).decision, { hint: /--yes --replace/ });
+});
+
+Deno.test("decideConsent() with --yes and no flag grants a job nothing: that is a mistake", async () => {
+  const consent: ConsentJson = { ...CONSENT, kind: "request" };
+  await assert.rejects(decide({ consent, yes: true }).decision, {
+    exit: EXIT.usage,
+    hint: /--allow-net=arxiv\.org:443 --allow-env=HOME\n.*--deny$/,
+  });
+});
+
+Deno.test("decideConsent() does not call a built-in plugin signed", async () => {
+  const consent: ConsentJson = { ...CONSENT, kind: "request", origin: "builtin", verified: true };
+  const { io, decision } = decide({ consent, answers: ["n", "n"] });
+  await decision;
+  assert.match(io.errText(), /built in: it comes with Carrel/);
+  assert.doesNotMatch(io.errText(), /key that you trust/);
 });
 
 Deno.test("decideConsent() does not ask again for what the flags grant", async () => {

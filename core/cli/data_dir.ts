@@ -36,6 +36,18 @@ export function dataDir(options: DataDirOptions): string {
     : join(home, ".local", "share", "carrel");
 }
 
+/**
+ * The configuration folder, absolute: `--config`, else `CARREL_CONFIG`, else undefined, for the program's own. Throws a
+ * usage error for an empty `--config`.
+ */
+export function configDir(
+  { flag, env, cwd }: Pick<DataDirOptions, "flag" | "env" | "cwd">,
+): string | undefined {
+  if (flag === "") throw usageError("Cannot use an empty --config: it must name a folder.");
+  const named = flag ?? env("CARREL_CONFIG");
+  return named ? resolve(cwd, named) : undefined;
+}
+
 /** What is wrong with a data folder, for an error of the system that came when it was opened; else the error. */
 export function dataDirError(folder: string, error: unknown): unknown {
   const why =

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { dataDir, dataDirError } from "./data_dir.ts";
+import { configDir, dataDir, dataDirError } from "./data_dir.ts";
 import { type CliError, EXIT } from "./errors.ts";
 
 function dir(env: Record<string, string>, os: typeof Deno.build.os = "linux", flag?: string) {
-  return dataDir({ flag, env: (name) => env[name], os, cwd: "/work" });
+  return dataDir({ flag, env: (name) => env[name], os, cwd: "/srv" });
 }
 
 Deno.test("dataDir() takes the flag, then CARREL_DATA, then the system's place", () => {
   const env = { CARREL_DATA: "/lib", XDG_DATA_HOME: "/xdg", HOME: "/home/a" };
-  assert.equal(dir(env, "linux", "here/x"), "/work/here/x");
+  assert.equal(dir(env, "linux", "here/x"), "/srv/here/x");
   assert.equal(dir(env), "/lib");
   assert.equal(dir({ XDG_DATA_HOME: "/xdg", HOME: "/home/a" }), "/xdg/carrel");
   assert.equal(dir({ XDG_DATA_HOME: "relative", HOME: "/home/a" }), "/home/a/.local/share/carrel");
@@ -44,4 +44,12 @@ Deno.test("dataDirError() says what is wrong with the folder, and leaves other e
   }
   const other = new Error("other");
   assert.equal(dataDirError("/x", other), other);
+});
+
+Deno.test("configDir() takes the flag, then CARREL_CONFIG, then the program's own", () => {
+  const env = (name: string) => name === "CARREL_CONFIG" ? "/env" : undefined;
+  assert.equal(configDir({ flag: "here", env, cwd: "/srv" }), "/srv/here");
+  assert.equal(configDir({ env, cwd: "/srv" }), "/env");
+  assert.equal(configDir({ env: () => "", cwd: "/srv" }), undefined);
+  assert.throws(() => configDir({ flag: "", env, cwd: "/srv" }), /empty --config/);
 });

@@ -64,7 +64,6 @@ const HINTS: Readonly<Record<string, string>> = {
   http_error: "Open the address in a browser to see what the site says.",
   locked: "carrel doctor says what runs on it.",
   too_many_redirects: "Open the address in a browser and import the one it ends at.",
-  too_large: "Import a smaller part of it.",
   unsupported_media_type: "carrel plugin list --kind import shows what can be imported.",
   encrypted: "Remove the password from the file and import it again.",
   damaged: "The file is damaged or cut off: fetch it again and import that.",
@@ -83,6 +82,8 @@ const HINTS: Readonly<Record<string, string>> = {
 const LISTS: readonly (readonly [RegExp, string])[] = [
   [/^Cannot \w+ (?:the )?plugin "/, "carrel plugin list shows the plugins there are."],
   [/^Cannot \w+ (?:the )?job "/, "carrel job list shows the jobs there are."],
+  [/^Cannot \w+ (?:the )?run "/, "carrel run list shows the runs there are."],
+  [/^Cannot \w+ (?:the )?workflow "/, "carrel workflow list shows the workflows there are."],
   [/^Cannot \w+ (?:the )?token "/, "carrel token list shows the tokens there are."],
   [/^Cannot \w+ (?:the )?content "/, "carrel content list shows the contents there are."],
   [/^Cannot \w+ (?:the )?artifact "/, "carrel content list --artifacts shows what was made."],
@@ -109,6 +110,13 @@ function hintByMessage(
     case "no_plugin":
       return message.startsWith("Cannot export")
         ? "carrel plugin list --kind export shows what can be made of contents."
+        : undefined;
+    case "too_large":
+      // Of a run, a capability or a request, nothing was imported.
+      return /^Cannot (?:(?:import|read|fetch|download)(?: the items of)? "|store the text)/.test(
+          message,
+        )
+        ? "Import a smaller part of it."
         : undefined;
     case "http_error":
       // Too many requests, or a fault of the site's own: both pass.

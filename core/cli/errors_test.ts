@@ -52,3 +52,15 @@ Deno.test("hintFor() sends to a job only where there is one, and to no other fil
     'Cannot install "import.x": the registry does not vouch for it (setting plugins.install_policy).';
   assert.match(hint("forbidden", policy)!, /carrel plugin available/);
 });
+
+Deno.test("hintFor() sends to a smaller part of what was imported, and of nothing else", () => {
+  const large = 'Cannot import "a.txt": it is larger than 10 bytes.';
+  assert.match(hint("too_large", large)!, /smaller part/);
+  for (
+    const message of [
+      'Cannot take the results of "parts": it is larger than 1048576 bytes of JSON',
+      'Cannot begin the step "parts": it has 2000 items, at most 1000 are taken',
+      'Cannot start "digest": its inputs are larger than 1048576 bytes of JSON',
+    ]
+  ) assert.equal(hint("too_large", message), undefined);
+});

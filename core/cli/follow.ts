@@ -1,8 +1,9 @@
 /** Follows jobs to their end, a bar for each, and says how they ended. */
 import type { JobEventJson, JobJson } from "./wire.ts";
 import { hasEnded } from "./wire.ts";
+import { AWAY, BACK } from "./away.ts";
 import type { Client } from "./client.ts";
-import { CliError, hintFor, interruptedError } from "./errors.ts";
+import { CliError, EXIT, hintFor, interruptedError } from "./errors.ts";
 import { count } from "./format.ts";
 import type { Bar, Outcome, ProgressBoard } from "./progress.ts";
 import type { Session } from "./session.ts";
@@ -27,13 +28,22 @@ export async function followJob(
   bar: Bar,
   options: {
     readonly signal?: AbortSignal | undefined;
-    readonly onEvent?: ((event: JobEventJson) => void) | undefined;
+    /** What it throws ends the following. */
+    readonly onEvent?: ((event: JobEventJson) => void | Promise<void>) | undefined;
     /** What the bar says when the job is completed. */
     readonly done?: ((job: JobJson) => Promise<Done>) | undefined;
   } = {},
 ): Promise<JobJson> {
-  for await (const event of client.watchJob(id, { signal: options.signal })) {
-    options.onEvent?.(event);
+  let last: JobEventJson | undefined;
+  const onAway = (away: boolean) =>
+    bar.update({
+      stage: last === undefined ? "waiting" : placeOf(last),
+      percent: last?.progress ?? 0,
+      message: away ? AWAY : BACK,
+    });
+  for await (const event of client.watchJob(id, { signal: options.signal, onAway })) {
+    last = event;
+    await options.onEvent?.(event);
     if (hasEnded(event.status)) continue;
     bar.update({
       stage: placeOf(event),
@@ -52,16 +62,31 @@ export async function followJob(
 }
 
 /**
- * Shows the question of a job that waits for a permission, and how to answer it: a bar has no room for that.
- * Without a terminal each event is a line already.
+ * Shows what a job waits for, such as a permission, and how it goes on: a bar has no room for that. Without a terminal
+ * each event is a line already. What it waited for before is not shown: the answer to that is given.
+ *
+ * A job whose plugin is off may wait for ever. Where nobody sits at a terminal to end that, it is left behind:
+ * `held` is thrown (exit 3), unless it was asked to be `patient`.
  */
 export function showQuestions(
   session: Session,
   board: ProgressBoard,
-): (event: JobEventJson) => void {
-  return ({ status, message }) => {
-    if (status !== "waiting" || message === null || !session.io.terminal.err) return;
-    board.line(`${session.style.yellow("?")} ${clean(message)}`);
+  { patient = false }: { readonly patient?: boolean } = {},
+): (event: JobEventJson) => Promise<void> {
+  const { io, style, signal } = session;
+  return async ({ job_id, status, message }) => {
+    if (status !== "waiting" || message === null) return;
+    if (!io.terminal.err && (io.terminal.in || patient)) return;
+    const { client } = await session.connect();
+    const job = await client.job(job_id, signal);
+    if (job.status !== "waiting" || job.message !== message) return;
+    if (io.terminal.err) board.line(`${style.yellow("?")} ${clean(message)}`);
+    if (job.waits_for !== "plugin" || io.terminal.in || patient) return;
+    throw new CliError("held", `The job ${job.id} ${clean(message)}`, {
+      exit: EXIT.consent,
+      hint:
+        `It waits until then. To follow it: carrel job watch ${job.id}\nTo end it: carrel job cancel ${job.id}`,
+    });
   };
 }
 

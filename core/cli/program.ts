@@ -5,16 +5,23 @@ import type { Io } from "./io.ts";
 import { EXIT, type ExitCode, usageError } from "./errors.ts";
 import { createStyle, wantsColours } from "./format.ts";
 import { type GlobalOptions, report, withSession } from "./session.ts";
+import { addCapability } from "./commands/capability.ts";
+import { addArtifact } from "./commands/artifact.ts";
 import { addContent } from "./commands/content.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEvents } from "./commands/events.ts";
 import { addExport } from "./commands/export.ts";
 import { addImport } from "./commands/import.ts";
 import { addJob } from "./commands/job.ts";
+import { addPipeline } from "./commands/pipeline.ts";
 import { addPlugin } from "./commands/plugin.ts";
 import { addProvenance } from "./commands/provenance.ts";
+import { addRun } from "./commands/run.ts";
+import { addSchedule } from "./commands/schedule.ts";
 import { addSearch } from "./commands/search.ts";
 import { addServe } from "./commands/serve.ts";
 import { addToken } from "./commands/token.ts";
+import { addWorkflow } from "./commands/workflow.ts";
 
 const EXIT_HELP = `
 Exit codes:
@@ -27,6 +34,7 @@ Exit codes:
 
 Environment:
   CARREL_DATA    the data folder, when --data is not given
+  CARREL_CONFIG  the configuration folder, when --config is not given
   CARREL_TOKEN   the token for --url
   NO_COLOR       no colours
 
@@ -61,6 +69,7 @@ export function buildProgram(io: Io, version: string, done: (exit: ExitCode) => 
     .description("A knowledge library whose every importer and exporter is a plugin in a sandbox.")
     .version(version, "-V, --version", "the version")
     .option("--data <folder>", "the data folder")
+    .option("--config <folder>", "the configuration folder, for a server that this command starts")
     .option("--url <url>", "talk to the server at this address")
     .option("--token-file <file>", "a file that holds the token for --url")
     .option("--json", "answer with JSON")
@@ -101,8 +110,15 @@ export function buildProgram(io: Io, version: string, done: (exit: ExitCode) => 
   addExport(builder);
   addSearch(builder);
   addContent(builder);
+  addArtifact(builder);
   addJob(builder);
+  addSchedule(builder);
+  addEvents(builder);
+  addPipeline(builder);
+  addWorkflow(builder);
+  addRun(builder);
   addPlugin(builder);
+  addCapability(builder);
   addProvenance(builder);
   addToken(builder);
   addDoctor(builder, version);

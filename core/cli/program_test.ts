@@ -43,6 +43,7 @@ Deno.test("carrel is the host itself when none runs, and shows the first token o
   assert.equal(exit, EXIT.ok);
   assert.match(err, /First start of this library[\s\S]*carrel_first/);
   assert.deepEqual(own.asked, [{
+    configDir: undefined,
     dataDir: t.folder,
     hostname: "127.0.0.1",
     port: 0,

@@ -10,6 +10,7 @@ import { clean } from "./width.ts";
 /** The options that every command takes. */
 export interface GlobalOptions {
   readonly data?: string | undefined;
+  readonly config?: string | undefined;
   readonly url?: string | undefined;
   readonly tokenFile?: string | undefined;
   readonly json?: boolean | undefined;

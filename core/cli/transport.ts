@@ -1,10 +1,17 @@
 /** Requests to one host: JSON in and out, bytes, event streams; problem documents become `CliError`s. */
 import { CliError, EXIT, interruptedError } from "./errors.ts";
 
+export interface Address {
+  readonly url: string;
+  readonly token: string;
+}
+
 export interface TransportOptions {
   /** `http://host:port`, without a path. */
   readonly url: string;
   readonly token?: string | undefined;
+  /** Where the host is by now: a restart gives it another token, and often another port. @default where it was */
+  readonly renew?: (() => Promise<Address | undefined>) | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
@@ -22,6 +29,8 @@ export interface RequestOptions {
 
 export interface Transport {
   readonly url: string;
+  /** Whether the token is one that a restart of the host changes: a host that refuses it may be just starting. */
+  readonly renews: boolean;
   json<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
   bytes(
     path: string,
@@ -73,13 +82,38 @@ export function unreachable(url: string, cause: unknown, hint?: string): CliErro
 }
 
 export function createTransport(options: TransportOptions): Transport {
-  const url = options.url.replace(/\/+$/, "");
   const fetch = options.fetch ?? globalThis.fetch;
+  let url = options.url.replace(/\/+$/, "");
+  let token = options.token;
+
+  /** Takes the address up that the host has now; whether it is another one. */
+  async function renewed(): Promise<boolean> {
+    const found = await options.renew?.();
+    if (found === undefined || found.url === url && found.token === token) return false;
+    ({ url, token } = found);
+    return true;
+  }
 
   async function send(
     method: string,
     path: string,
     request: RequestOptions = {},
+  ): Promise<Response> {
+    try {
+      return await sendOnce(method, path, request);
+    } catch (error) {
+      if (!(error instanceof CliError) || request.raw !== undefined) throw error;
+      // What was refused was not done. What got no answer may have been.
+      const isSafe = error.status === 401 || error.code === "unreachable" && method === "GET";
+      if (!isSafe || !await renewed()) throw error;
+      return await sendOnce(method, path, request);
+    }
+  }
+
+  async function sendOnce(
+    method: string,
+    path: string,
+    request: RequestOptions,
   ): Promise<Response> {
     const target = new URL(url + path);
     for (const [name, value] of Object.entries(request.query ?? {})) {
@@ -87,7 +121,7 @@ export function createTransport(options: TransportOptions): Transport {
     }
     const headers = new Headers(request.headers);
     if (!headers.has("accept")) headers.set("accept", "application/json");
-    if (options.token !== undefined) headers.set("authorization", `Bearer ${options.token}`);
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
     let body = request.raw ?? null;
     if (request.body !== undefined) {
       headers.set("content-type", "application/json");
@@ -112,7 +146,10 @@ export function createTransport(options: TransportOptions): Transport {
   }
 
   return {
-    url,
+    get url() {
+      return url;
+    },
+    renews: options.renew !== undefined,
     send,
     async json<T>(method: string, path: string, request?: RequestOptions): Promise<T> {
       const response = await send(method, path, request);

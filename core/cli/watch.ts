@@ -1,32 +1,20 @@
 /** Follows a job over a stream of events that may break off: asks again from the last event seen. */
 import type { JobEventJson } from "../http/schemas.ts";
-import { CliError, EXIT, interruptedError } from "./errors.ts";
+import { type AwayOptions, awayTeller, mayPass, TRIES } from "./away.ts";
+import { CliError, interruptedError } from "./errors.ts";
+import { pause } from "./pause.ts";
 import { readEvents } from "./sse.ts";
 import { type Transport, unreachable } from "./transport.ts";
 import { hasEnded } from "./wire.ts";
 
-export interface WatchOptions {
+export interface WatchOptions extends AwayOptions {
   /** Events up to this `seq` are not wanted. */
   readonly after?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Connections in a row that bring nothing, before it is given up. @default 8 */
+  /** Connections in a row that bring nothing, before it is given up. @default 16 */
   readonly tries?: number | undefined;
   /** Milliseconds before the first reconnect; doubles up to 30 times of it. @default 100 */
   readonly pauseMs?: number | undefined;
-}
-
-/** Resolves after the time, or at once when the signal is aborted. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done);
-  });
 }
 
 function parseEvent(data: string): JobEventJson | undefined {
@@ -48,9 +36,10 @@ export async function* watchJob(
   options: WatchOptions = {},
 ): AsyncGenerator<JobEventJson> {
   const { signal } = options;
-  const tries = options.tries ?? 8;
+  const tries = options.tries ?? TRIES;
   const first = options.pauseMs ?? 100;
   let last = options.after ?? 0;
+  const tellAway = awayTeller(options);
   let failed = 0;
   let ended = false;
   let wait = first;
@@ -64,6 +53,7 @@ export async function* watchJob(
         headers,
         signal,
       });
+      tellAway(false);
       for await (const message of readEvents(response.body ?? new Blob([]).stream())) {
         const event = parseEvent(message.data);
         if (message.retry !== undefined) wait = message.retry;
@@ -78,9 +68,9 @@ export async function* watchJob(
     } catch (error) {
       if (signal?.aborted) throw interruptedError();
       // The host said no: asking again does not help.
-      if (error instanceof CliError && error.exit !== EXIT.unreachable && !isBusy(error)) {
-        throw error;
-      }
+      if (!mayPass(error, http)) throw error;
+      // A connection that only broke off is made anew at once.
+      if (error instanceof CliError) tellAway(true);
       cause = error instanceof CliError ? error.cause ?? error : error;
     }
     failed++;
@@ -88,9 +78,5 @@ export async function* watchJob(
     wait = Math.min(wait * 2, first * 30);
   }
   if (signal?.aborted) throw interruptedError();
-  throw unreachable(http.url, cause, `The job may go on there: carrel job show ${id}`);
-}
-
-function isBusy(error: CliError): boolean {
-  return error.status === 429 || error.status === 503;
+  throw unreachable(http.url, cause, `The job goes on when it is back: carrel job watch ${id}`);
 }

@@ -10,7 +10,7 @@ Deno.test("watchJob() gives up when the host stays away", async () => {
   await host[Symbol.asyncDispose]();
   await assert.rejects(
     Array.fromAsync(watchJob(http, "import_1", { tries: 3, pauseMs: 1 })),
-    { code: "unreachable", exit: EXIT.unreachable, hint: /carrel job show import_1/ },
+    { code: "unreachable", exit: EXIT.unreachable, hint: /carrel job watch import_1/ },
   );
 });
 

@@ -26,14 +26,27 @@ const WIDE: readonly (readonly [number, number])[] = [
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
+/** They look like a space and are none, so that a long run of them would push what follows into lines of its own. */
+const BLANK = /[\u115f\u1160\u2800\u3164\uffa0]/g;
+
 /**
- * Text that a terminal shows as it is: white space and line ends become spaces, other control characters and
- * the ones that turn the direction of writing become U+FFFD. Each code unit stays one: offsets hold.
+ * What takes no room, in no script's spelling: two texts that look alike would differ. Not the joiners U+200C and
+ * U+200D, which emoji and many scripts need. The last pair of ranges is the block of tags, U+E0000 to U+E007F.
+ */
+const INVISIBLE =
+  /[\u00ad\u034f\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
+
+/**
+ * Text that a terminal shows as it is: white space, line ends and characters without a picture become spaces, other
+ * control characters, invisible ones and those that turn the direction of writing U+FFFD. Each code unit stays one:
+ * offsets hold.
  */
 export function clean(text: string): string {
   return text
     .replace(CONTROL, (c) => "\t\n\v\f\r\u0085\u2028\u2029".includes(c) ? " " : "\ufffd")
-    .replace(BIDI, "\ufffd");
+    .replace(BIDI, "\ufffd")
+    .replace(BLANK, " ")
+    .replace(INVISIBLE, (c) => "\ufffd".repeat(c.length));
 }
 
 function graphemeWidth(grapheme: string): number {

@@ -8,6 +8,19 @@ Deno.test("clean() disarms escape sequences and bidi overrides and keeps offsets
   assert.equal(tame, "a\ufffd[2Jb  c\ufffdd\ufffd0me\ufffd");
 });
 
+Deno.test("clean() leaves nothing that could pass for a line end, or that nobody sees", () => {
+  const wild = `trust me${"\u2800".repeat(200)}signed by a key that you trust`;
+  assert.equal(clean(wild).length, wild.length);
+  assert.deepEqual(wrap(clean(wild), 60), ["trust me signed by a key that you trust"]);
+  for (const filler of "\u115f\u1160\u3164\uffa0") assert.equal(clean(filler), " ");
+  for (const hidden of "\u00ad\u034f\u180e\u200b\u2060\u2064\u206a\ufeff\ufff9") {
+    assert.equal(clean(`/etc/${hidden}x`), "/etc/\ufffdx");
+  }
+  assert.equal(clean("a\u{e0041}b"), "a\ufffd\ufffdb");
+  // What emoji and scripts need stays.
+  for (const text of ["👩\u200d🔬", "می\u200cخواهم", "é", "ｶﾞ"]) assert.equal(clean(text), text);
+});
+
 Deno.test("widthOf() counts columns, not code units", () => {
   assert.equal(widthOf("carrel"), 6);
   assert.equal(widthOf("書見台"), 6);

@@ -174,7 +174,9 @@ export function invalid(where: string, issues: readonly Issue[]): CarrelError {
     message: issue.message,
   }));
   const first = found[0] ?? { field: where, message: "it is not valid" };
-  return new CarrelError("bad_request", `Cannot use "${first.field}": ${first.message}.`, {
+  // That a part as a whole is wrong is said in its own words.
+  const what = where === "json" && first.field === where ? "the body" : `"${first.field}"`;
+  return new CarrelError("bad_request", `Cannot use ${what}: ${first.message}.`, {
     details: { in: where, field: first.field, issues: found },
   });
 }

@@ -8,16 +8,22 @@ import { hostCheck } from "./middleware/host_check.ts";
 import { withRequestId } from "./middleware/request.ts";
 import { HttpError, problemResponse, toCarrelError } from "./problem.ts";
 import { addArtifactRoutes } from "./routes/artifacts.ts";
+import { addCapabilityRoutes } from "./routes/capabilities.ts";
 import { addContentRoutes } from "./routes/content.ts";
 import { addDocsRoutes } from "./routes/docs.ts";
+import { addEventRoutes } from "./routes/events.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addImportRoute } from "./routes/import.ts";
+import { addJobCareRoutes } from "./routes/job_care.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addPluginRoutes } from "./routes/plugins.ts";
 import { addPromptRoutes } from "./routes/prompts.ts";
 import { addProvenanceRoutes } from "./routes/provenance.ts";
+import { addRunRoutes } from "./routes/runs.ts";
+import { addScheduleRoutes } from "./routes/schedules.ts";
 import { addSearchRoutes } from "./routes/search.ts";
 import { addTokenRoutes } from "./routes/tokens.ts";
+import { addWorkflowRoutes } from "./routes/workflows.ts";
 
 export type { HttpFailure, HttpOptions } from "./env.ts";
 
@@ -33,6 +39,12 @@ export function createHttpApp(host: HttpHost, options: HttpOptions = {}): Hono<H
   addContentRoutes(api);
   addArtifactRoutes(api);
   addJobRoutes(api);
+  if (host.jobCare !== undefined) addJobCareRoutes(api, host.jobCare);
+  addWorkflowRoutes(api);
+  addRunRoutes(api);
+  if (host.capabilities !== undefined) addCapabilityRoutes(api, host.capabilities);
+  if (host.eventLog !== undefined) addEventRoutes(api, host.eventLog);
+  if (host.schedules !== undefined) addScheduleRoutes(api, host.schedules);
   addSearchRoutes(api);
   addProvenanceRoutes(api);
   // Before the plugins, whose ids stand in the same place.

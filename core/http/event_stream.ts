@@ -1,5 +1,12 @@
-/** A job's events as server-sent events (the `text/event-stream` of the HTML standard). */
+/** Events as server-sent events (the `text/event-stream` of the HTML standard). */
 import type { JobEvent } from "../jobs/job.ts";
+
+/** One message: its data, and the id that a client that comes back names as the last one seen. */
+export interface Message {
+  readonly id?: string | number | undefined;
+  /** JSON, without line breaks. */
+  readonly data: string;
+}
 
 export interface EventStreamOptions {
   /** Milliseconds between comments that keep an idle connection open. */
@@ -10,9 +17,22 @@ export interface EventStreamOptions {
   readonly abort: AbortController;
 }
 
-/** The stream: one message an event, its `id` the `seq`; it ends when the events do. */
+/** The stream of a job: one message an event, its `id` the `seq`; it ends when the events do. */
 export function eventStream(
   events: AsyncIterator<JobEvent>,
+  options: EventStreamOptions,
+): ReadableStream<Uint8Array> {
+  return messageStream(
+    events,
+    (event) => ({ id: event.seq, data: JSON.stringify(event) }),
+    options,
+  );
+}
+
+/** One message an event; the stream ends when the events do. */
+export function messageStream<T>(
+  events: AsyncIterator<T>,
+  messageOf: (event: T) => Message,
   options: EventStreamOptions,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -39,9 +59,9 @@ export function eventStream(
           end();
           controller.close();
         } else {
-          controller.enqueue(encoder.encode(
-            `id: ${next.value.seq}\ndata: ${JSON.stringify(next.value)}\n\n`,
-          ));
+          const { id, data } = messageOf(next.value);
+          const head = id === undefined ? "" : `id: ${id}\n`;
+          controller.enqueue(encoder.encode(`${head}data: ${data}\n\n`));
         }
       } catch (error) {
         end();

@@ -1,11 +1,11 @@
 /** The host's things as the API says them: snake_case, `null` for what is not there. */
 import type { TokenInfo } from "../auth/auth.ts";
 import type { Job } from "../jobs/job.ts";
-import type { Artifact, Content, StoredFile } from "../library/library.ts";
+import type { Content } from "../library/library.ts";
 import type { AttributionReport, Genealogy } from "../provenance/provenance.ts";
 import type { SearchHit } from "../search/search.ts";
+import { fileJson } from "./artifact_json.ts";
 import type {
-  ArtifactJson,
   AttributionJson,
   ContentJson,
   GenealogyJson,
@@ -26,8 +26,15 @@ export function jobJson(job: Job): JobJson {
     message: job.message ?? null,
     priority: job.priority,
     attempt: job.attempt,
+    tries: job.tries,
     max_attempts: job.maxAttempts,
     run_at: job.runAt,
+    waits_for: job.waitsFor ?? null,
+    wake_at: job.wakeAt ?? null,
+    costs: job.costs.map(({ usage, ...cost }) => ({
+      ...cost,
+      ...(usage === undefined ? {} : { usage: usage.map((one) => ({ ...one })) }),
+    })),
     parent: job.parent ?? null,
     user: job.user,
     input: job.input ?? null,
@@ -43,10 +50,6 @@ export function jobJson(job: Job): JobJson {
     started: job.started ?? null,
     completed: job.completed ?? null,
   };
-}
-
-function fileJson(file: StoredFile): ContentJson["files"][number] {
-  return { name: file.name, media_type: file.mediaType, size: file.size, digest: file.digest };
 }
 
 export function contentJson(content: Content): ContentJson {
@@ -70,25 +73,6 @@ export function contentJson(content: Content): ContentJson {
     files: content.files.map(fileJson),
     created: content.created,
     updated: content.updated,
-  };
-}
-
-export function artifactJson(artifact: Artifact): ArtifactJson {
-  return {
-    id: artifact.id,
-    type: artifact.type,
-    title: artifact.title,
-    sources: artifact.sources.map(({ content, revision }) => ({ content, revision })),
-    files: artifact.files.map(fileJson),
-    size: artifact.size,
-    parameters: { ...artifact.parameters },
-    metadata: { ...artifact.metadata },
-    plugin: artifact.plugin,
-    plugin_digest: artifact.pluginDigest,
-    job: artifact.job,
-    user: artifact.user,
-    version_of: artifact.versionOf ?? null,
-    created: artifact.created,
   };
 }
 

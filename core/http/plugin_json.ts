@@ -85,6 +85,7 @@ export function consentJson(consent: Consent): ConsentJson {
     signed_by: consent.signedBy ?? null,
     verified: consent.verified,
     permissions: consent.permissions.map(permissionJson),
+    takes: consent.takes.map((take) => ({ ...take })),
     warnings: [...consent.warnings],
     limits: { ...consent.limits },
     limit_requests: consent.limitRequests.map((request) => ({ ...request })),
@@ -94,6 +95,10 @@ export function consentJson(consent: Consent): ConsentJson {
       removed: [...consent.difference.removed],
       same: [...consent.difference.same],
       limits: { ...consent.difference.limits },
+      takes: {
+        added: consent.difference.takes.added.map((take) => ({ ...take })),
+        removed: consent.difference.takes.removed.map((take) => ({ ...take })),
+      },
     },
     job: consent.job ?? null,
     asked_by: consent.askedBy,

@@ -84,6 +84,9 @@ export const pluginVersionSchema = z.object({
   last_live: z.string().nullable(),
 }).openapi("PluginVersion");
 
+/** What a plugin is handed without a permission, because it takes it: `key` is `media_types:text/html`. */
+const takeSchema = z.object({ key: z.string(), text: z.string() }).openapi("Take");
+
 export const consentSchema = z.object({
   id: z.string(),
   plugin: z.string(),
@@ -97,17 +100,19 @@ export const consentSchema = z.object({
   signed_by: z.string().nullable(),
   verified: z.boolean(),
   permissions: z.array(permissionSchema),
+  takes: z.array(takeSchema),
   warnings: z.array(z.string()),
   limits: z.record(z.string(), z.number()),
   limit_requests: z.array(limitRequestSchema),
   /** What is installed under this id. */
   before: z.object({ version: z.string(), origin: z.string() }).nullable(),
-  /** Of an update: keys of permissions, and limits that are other than before. */
+  /** Of an update: keys of permissions, limits of which it asks for more or less, what it is handed. */
   difference: z.object({
     added: z.array(z.string()),
     removed: z.array(z.string()),
     same: z.array(z.string()),
     limits: z.record(z.string(), z.object({ from: z.number(), to: z.number() })),
+    takes: z.object({ added: z.array(takeSchema), removed: z.array(takeSchema) }),
   }).nullable(),
   job: z.string().nullable(),
   asked_by: z.string(),

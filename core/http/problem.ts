@@ -60,9 +60,11 @@ export function problemResponse(error: CarrelError, requestId: string): Response
     instance: `urn:uuid:${requestId}`,
     ...(error.details === undefined ? {} : { details: error.details }),
   };
+  const retryAfter = error.details?.["retry_after_s"];
   return new Response(JSON.stringify(problem), {
     status: error.status,
     headers: {
+      ...(typeof retryAfter === "number" ? { "retry-after": String(Math.ceil(retryAfter)) } : {}),
       ...(error instanceof HttpError ? error.headers : {}),
       "content-type": "application/problem+json",
     },

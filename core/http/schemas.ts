@@ -3,8 +3,9 @@
  * command line's client. Field names are snake_case on the wire.
  */
 import { z } from "@hono/zod-openapi";
-import { JOB_STATUSES, STAGES } from "../jobs/job.ts";
+import { JOB_STATUSES, STAGES, WAITS_FOR } from "../jobs/job.ts";
 import { ROLES } from "../auth/actor.ts";
+import { fileSchema } from "./artifact_schemas.ts";
 import { boundedObject, collectionSchema, metadataSchema } from "./bounded.ts";
 
 const plain = z.record(z.string(), z.unknown());
@@ -33,8 +34,28 @@ export const jobSchema = z.object({
   message: z.string().nullable(),
   priority: z.number().int(),
   attempt: z.number().int(),
+  /** Attempts that count: not those that ended by waiting, or with their host. */
+  tries: z.number().int(),
   max_attempts: z.number().int(),
   run_at: z.string(),
+  /** What it waits for, while it is `waiting`. */
+  waits_for: z.enum(WAITS_FOR).nullable(),
+  /** When it goes on by itself. */
+  wake_at: z.string().nullable(),
+  costs: z.array(z.object({
+    stage: z.enum(STAGES),
+    attempt: z.number().int(),
+    wall_s: z.number(),
+    cpu_s: z.number().optional(),
+    usage: z.array(z.object({
+      plugin: z.string(),
+      model: z.string(),
+      input_tokens: z.number().optional(),
+      output_tokens: z.number().optional(),
+      cost: z.number().optional(),
+      currency: z.string().optional(),
+    })).optional(),
+  })),
   parent: z.string().nullable(),
   user: z.string(),
   input: z.unknown(),
@@ -51,6 +72,16 @@ export const jobSchema = z.object({
   completed: z.string().nullable(),
 }).openapi("Job");
 
+/** A job by itself: what a list leaves out. */
+export const jobDetailSchema = jobSchema.extend({
+  children: z.object({
+    total: z.number().int(),
+    completed: z.number().int(),
+    failed: z.number().int(),
+    cancelled: z.number().int(),
+  }),
+}).openapi("JobDetail");
+
 export const jobEventSchema = z.object({
   job_id: z.string(),
   seq: z.number().int(),
@@ -61,13 +92,6 @@ export const jobEventSchema = z.object({
   plugin: z.string().nullable(),
   timestamp: z.string(),
 }).openapi("JobEvent");
-
-export const fileSchema = z.object({
-  name: z.string(),
-  media_type: z.string(),
-  size: z.number().int(),
-  digest: z.string(),
-}).openapi("File");
 
 export const contentSchema = z.object({
   id: z.string(),
@@ -91,23 +115,6 @@ export const contentSchema = z.object({
   created: z.string(),
   updated: z.string(),
 }).openapi("Content");
-
-export const artifactSchema = z.object({
-  id: z.string(),
-  type: z.string(),
-  title: z.string(),
-  sources: z.array(z.object({ content: z.string(), revision: z.string() })),
-  files: z.array(fileSchema),
-  size: z.number().int(),
-  parameters: plain,
-  metadata: plain,
-  plugin: z.string(),
-  plugin_digest: z.string(),
-  job: z.string(),
-  user: z.string(),
-  version_of: z.string().nullable(),
-  created: z.string(),
-}).openapi("Artifact");
 
 export const importRequestSchema = z.object({
   url: z.string().max(8192).optional(),
@@ -215,12 +222,14 @@ export const createdTokenSchema = tokenSchema.extend({ token: z.string() }).open
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), cursor: z.string().nullable() });
 
+export * from "./artifact_schemas.ts";
+export * from "./job_schemas.ts";
 export * from "./plugin_schemas.ts";
 
 export type JobJson = z.infer<typeof jobSchema>;
+export type JobDetailJson = z.infer<typeof jobDetailSchema>;
 export type JobEventJson = z.infer<typeof jobEventSchema>;
 export type ContentJson = z.infer<typeof contentSchema>;
-export type ArtifactJson = z.infer<typeof artifactSchema>;
 export type SearchAnswerJson = z.infer<typeof searchAnswerSchema>;
 export type GenealogyJson = z.infer<typeof genealogySchema>;
 export type AttributionJson = z.infer<typeof attributionSchema>;

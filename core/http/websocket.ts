@@ -1,9 +1,8 @@
-/** A job's events over a WebSocket. */
-import type { JobEvent } from "../jobs/job.ts";
+/** Events over a WebSocket. */
 
 export interface SocketOptions {
   /** Starts the watch; the signal ends it. */
-  readonly watch: (signal: AbortSignal) => AsyncIterable<JobEvent>;
+  readonly watch: (signal: AbortSignal) => AsyncIterable<unknown>;
   /** The server shuts down. */
   readonly shutdown: AbortSignal;
   /** Called once, when the socket is closed. */
@@ -13,8 +12,8 @@ export interface SocketOptions {
 }
 
 /**
- * Takes the socket over. Each message is a `JobEvent`; it closes with 1000 when the job has ended, 1001 when
- * the server goes, 1011 when something failed inside. What the client sends is ignored.
+ * Takes the socket over. Each message is an event, as JSON; it closes with 1000 when they are over, 1001 when the
+ * server goes, 1011 when something failed inside. What the client sends is ignored.
  */
 export function upgradeToEvents(request: Request, options: SocketOptions): Response {
   const { socket, response } = Deno.upgradeWebSocket(request);

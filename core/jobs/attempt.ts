@@ -2,10 +2,12 @@
 import { CarrelError } from "../errors.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import type { Tx } from "../stores/sql.ts";
+import type { Announce } from "./announce.ts";
 import {
   type Changed,
   complete,
   endCancelled,
+  type Ending,
   fail,
   giveBack,
   holds,
@@ -16,10 +18,13 @@ import {
 } from "./attempt_store.ts";
 import { CHECKPOINT_TYPE, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { Clock } from "./clock.ts";
+import { hasHappened } from "./family.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { Hub } from "./hub.ts";
 import {
   type Job,
+  type JobError,
+  JobFails,
   type JobHandler,
   type JobRun,
   JobWaits,
@@ -27,7 +32,9 @@ import {
   type StageRecord,
 } from "./job.ts";
 import { toJobError } from "./job_error.ts";
+import { createMeter } from "./meter.ts";
 import { createProgress } from "./progress.ts";
+import { retryDelayMs } from "./retry_delay.ts";
 
 /** What all attempts of one dispatcher share. */
 export interface AttemptContext {
@@ -42,9 +49,15 @@ export interface AttemptContext {
   readonly report: (error: unknown) => void;
   /** Called as soon as the slot is free, before the end is on disk. */
   readonly onFree: (attempt: Attempt) => void;
-  /** Called when a job is put off until a time, before that is on disk. */
-  readonly onRetryAt: (atMs: number) => void;
+  /** Called in the transaction with what became of the job. */
+  readonly announce: Announce;
+  /** Receives the lines of `JobRun.log`. */
+  readonly log: JobLog | undefined;
 }
+
+/** Keeps what is said while jobs run. Called often, by strangers: it bounds what it keeps. */
+export type JobLog = (job: string, level: LogLevel, message: string) => void;
+type LogLevel = Parameters<JobRun["log"]>[0];
 
 export interface Attempt {
   readonly job: Job;
@@ -76,6 +89,7 @@ export function startAttempt(
   let over = false;
   let stages = job.stages;
   let takeBackTimer: (() => void) | undefined;
+  const meter = createMeter(job, clock);
   const progress = createProgress(clock, (change) => {
     commit.submit(async (tx, after) => {
       const event = await report(tx, job, change, clock.now());
@@ -114,52 +128,88 @@ export function startAttempt(
     await endBadly(outcome.thrown);
   }
 
-  function write(change: (tx: Tx) => Promise<Changed | undefined>, alone = false): Promise<void> {
-    return commit.submit(async (tx, after) => {
-      const changed = await change(tx) ?? await endCancelled(tx, job, clock.now());
-      if (changed !== undefined) after(() => hub.publish(changed.event));
+  /** Writes the end, unless the job was being cancelled: then it ends so. */
+  function write(
+    change: (tx: Tx, ending: Ending) => Promise<Changed | undefined>,
+    alone = false,
+  ): Promise<void> {
+    const ending = { id: job.id, attempt: job.attempt, costs: meter.json() };
+    return commit.submit(async (tx) => {
+      const changed = await change(tx, ending) ?? await endCancelled(tx, ending, clock.now());
+      if (changed !== undefined) await context.announce(tx, changed);
     }, { lane: "end", alone });
   }
 
   function succeed(value: unknown): Promise<void> {
     // Without rows or checkpoints of its own there are no leases to end, and nothing that may fail.
-    const plain = handler?.commit === undefined && stages.length === 0;
-    if (plain) return write((tx) => complete(tx, job, value, stages, clock.now()));
-    return write(async (tx) => {
+    const plain = handler?.commit === undefined || handler.isPlain?.(value) === true;
+    const resultOf = async (tx: Tx) =>
+      handler?.commit ? await handler.commit(tx, value, job) : value;
+    if (plain && stages.length === 0) {
+      return write(async (tx, ending) =>
+        await complete(tx, ending, await resultOf(tx), stages, clock.now())
+      );
+    }
+    return write(async (tx, ending) => {
       if (!await holds(tx, job)) return undefined;
-      const result = handler?.commit ? await handler.commit(tx, value, job) : value;
+      const result = await resultOf(tx);
       await context.blobs.release(job.id, tx);
-      return await complete(tx, job, result, stages, clock.now());
+      return await complete(tx, ending, result, stages, clock.now());
     }, true);
   }
 
-  function letWait(waits: JobWaits): Promise<void> {
-    return write(async (tx) => {
-      const changed = await wait(tx, job, waits, clock.now());
-      if (changed !== undefined) await waits.alongside(tx);
-      return changed;
+  function letWait({ message, alongside, options }: JobWaits): Promise<void> {
+    const waitsFor = options.for ?? "person";
+    const wakeAtMs = Number.isFinite(options.wakeAtMs) ? Math.ceil(options.wakeAtMs!) : undefined;
+    return write(async (tx, ending) => {
+      if (!await holds(tx, job)) return undefined;
+      await alongside(tx);
+      const now = clock.now();
+      const goesOn = (wakeAtMs !== undefined && wakeAtMs <= now) ||
+        await hasHappened(tx, job.id, waitsFor) || await options.unless?.(tx) === true;
+      const waiting = goesOn
+        ? undefined
+        : { for: waitsFor, wakeAtMs, message, error: options.error };
+      return await wait(tx, ending, waiting, now);
     }, true);
+  }
+
+  function failWith(error: JobError, alongside?: JobFails["alongside"]): Promise<void> {
+    return write(async (tx, ending) => {
+      const changed = await fail(tx, ending, error, clock.now());
+      if (changed !== undefined) await alongside?.(tx);
+      return changed;
+    }, alongside !== undefined);
   }
 
   async function endBadly(thrown: unknown): Promise<void> {
-    if (why === "cancel") return await write((tx) => endCancelled(tx, job, clock.now()));
-    if (why === "shutDown") return await write((tx) => giveBack(tx, job, clock.now()));
-    if (thrown instanceof JobWaits) {
-      try {
-        return await letWait(thrown);
-      } catch (error) {
-        return await endBadly(error);
+    if (why === "cancel") return await write(async () => undefined);
+    if (why === "shutDown") return await write((tx, ending) => giveBack(tx, ending, clock.now()));
+    try {
+      if (thrown instanceof JobWaits) return await letWait(thrown);
+      if (thrown instanceof JobFails) {
+        return await failWith(toJobError(thrown.cause, context.report), thrown.alongside);
       }
+    } catch (error) {
+      return await endBadly(error);
     }
     const error = toJobError(thrown, context.report);
-    if (!error.retryable || job.attempt >= job.maxAttempts) {
-      return await write((tx) => fail(tx, job, error, clock.now()));
-    }
-    const atMs = Math.round(clock.now() + retryDelayMs(job.attempt, context.random()));
-    await write((tx) => {
-      context.onRetryAt(atMs);
-      return retryLater(tx, job, error, atMs, clock.now());
+    if (!error.retryable || job.tries >= job.maxAttempts) return await failWith(error);
+    const delayMs = retryDelayMs(job.tries, context.random(), job.retry, error);
+    await write((tx, ending) => {
+      const { priority } = job;
+      const nowMs = clock.now();
+      return retryLater(tx, { ...ending, priority }, error, nowMs + delayMs, nowMs);
     });
+  }
+
+  async function metered<T>(name: StageOptions<T>["name"], work: () => Promise<T>): Promise<T> {
+    const end = meter.begin(name);
+    try {
+      return await work();
+    } finally {
+      end();
+    }
   }
 
   async function stage<T>(options: StageOptions<T>, work: () => Promise<T>): Promise<T> {
@@ -172,7 +222,7 @@ export function startAttempt(
       const kept = await readCheckpoint(context.blobs, checkpoint, options.parse);
       if (kept !== undefined) return kept.output;
     }
-    const output = await work();
+    const output = await metered(options.name, work);
     controller.signal.throwIfAborted();
     const blob = options.parse === undefined
       ? undefined
@@ -194,6 +244,8 @@ export function startAttempt(
     progress: (value, message) =>
       progress.merge({ progress: percent(value), ...(message === undefined ? {} : { message }) }),
     stage,
+    log: (level, message) => context.log?.(job.id, level, message),
+    spend: meter.spend,
   };
   const attempt: Attempt = {
     job,
@@ -214,11 +266,6 @@ async function call(handler: JobHandler | undefined, run: JobRun): Promise<unkno
     );
   }
   return await handler.run(run);
-}
-
-/** 2^n seconds after the nth attempt, a quarter more or less, so that a crowd does not come back at once. */
-export function retryDelayMs(attempt: number, random: number): number {
-  return 2 ** attempt * 1000 * (0.75 + random / 2);
 }
 
 function percent(value: number): number {

@@ -4,16 +4,8 @@
  */
 import { prepared } from "../stores/prepared.ts";
 import type { Tx } from "../stores/sql.ts";
-import type { Job, JobError, JobEvent, StageName, StageRecord } from "./job.ts";
-import {
-  EVENT_COLUMNS,
-  type EventColumns,
-  isoTime,
-  type JobRow,
-  MOST_ATTEMPTS,
-  rankOf,
-  toJob,
-} from "./row.ts";
+import type { Job, JobError, JobEvent, StageName, StageRecord, WaitsFor } from "./job.ts";
+import { EVENT_COLUMNS, type EventColumns, isoTime, type JobRow, rankOf, toJob } from "./row.ts";
 import { HELD_STATUSES, statusesBefore } from "./states.ts";
 import { writeEvent } from "./store.ts";
 
@@ -21,6 +13,12 @@ import { writeEvent } from "./store.ts";
 export interface Fence {
   readonly id: string;
   readonly attempt: number;
+}
+
+/** An attempt that ends. */
+export interface Ending extends Fence {
+  /** All that the job has cost, as `costs_json` has it. */
+  readonly costs: string;
 }
 
 /** What an update did: the job as it is now, and its new event. */
@@ -32,6 +30,7 @@ export interface Changed {
 interface CompleteValues extends Fence {
   result: string | null;
   stages: string;
+  costs: string;
   time: string;
 }
 
@@ -45,6 +44,7 @@ const completeRow = prepared<CompleteValues, JobRow>((db, slot) =>
     error_json: null,
     result_json: slot("result"),
     stages_json: slot("stages"),
+    costs_json: slot("costs"),
     completed: slot("time"),
     seq: update("seq", "+", 1),
   })).where("id", "=", slot("id")).where("attempt", "=", slot("attempt"))
@@ -54,7 +54,7 @@ const completeRow = prepared<CompleteValues, JobRow>((db, slot) =>
 /** Completes the job. Its checkpoints are let go: nothing will resume it. */
 export async function complete(
   tx: Tx,
-  fence: Fence,
+  fence: Ending,
   result: unknown,
   stages: readonly StageRecord[],
   nowMs: number,
@@ -62,6 +62,7 @@ export async function complete(
   const { rows: [row] } = await completeRow(tx, {
     id: fence.id,
     attempt: fence.attempt,
+    costs: fence.costs,
     result: result === undefined ? null : JSON.stringify(result),
     stages: JSON.stringify(
       stages.map(({ name, executor, digest }) => ({ name, executor, digest })),
@@ -74,7 +75,7 @@ export async function complete(
 /** Ends the job as failed; its checkpoints stay for a retry by hand. */
 export async function fail(
   tx: Tx,
-  fence: Fence,
+  fence: Ending,
   error: JobError,
   nowMs: number,
 ): Promise<Changed | undefined> {
@@ -83,6 +84,7 @@ export async function fail(
     lease_owner: null,
     lease_until_ms: null,
     error_json: JSON.stringify(error),
+    costs_json: fence.costs,
     message: error.message,
     completed: isoTime(nowMs),
     seq: update("seq", "+", 1),
@@ -95,7 +97,7 @@ export async function fail(
 /** Puts the job off until `runAtMs`, after an error that may go away. */
 export async function retryLater(
   tx: Tx,
-  job: Fence & { readonly priority: number },
+  job: Ending & { readonly priority: number },
   error: JobError,
   runAtMs: number,
   nowMs: number,
@@ -105,6 +107,8 @@ export async function retryLater(
     lease_owner: null,
     lease_until_ms: null,
     error_json: JSON.stringify(error),
+    costs_json: job.costs,
+    losses: 0,
     message: error.message,
     run_at_ms: runAtMs,
     rank: rankOf(job.priority, runAtMs),
@@ -114,36 +118,72 @@ export async function retryLater(
   return await changed(tx, row, nowMs);
 }
 
-/** Lets the job wait for a person. */
-export async function wait(
-  tx: Tx,
-  job: Fence & { readonly maxAttempts: number },
-  { message, error }: { readonly message: string; readonly error?: JobError | undefined },
-  nowMs: number,
-): Promise<Changed | undefined> {
-  const row = await tx.updateTable("job").set((update) => ({
-    status: "waiting",
+/** What a job waits for. */
+export interface Waiting {
+  readonly for: WaitsFor;
+  readonly wakeAtMs: number | undefined;
+  readonly message: string;
+  /** What is in the way. */
+  readonly error: JobError | undefined;
+}
+
+interface WaitValues extends Ending {
+  status: string;
+  waits_for: string | null;
+  wake_ms: number | null;
+  message: string | null;
+  error: string | null;
+}
+
+const waitRow = prepared<WaitValues, JobRow>((db, slot) =>
+  db.updateTable("job").set((update) => ({
+    status: slot("status"),
     lease_owner: null,
     lease_until_ms: null,
-    message,
-    error_json: error === undefined ? null : JSON.stringify(error),
-    max_attempts: job.maxAttempts + 1,
+    waits_for: slot("waits_for"),
+    wake_ms: slot("wake_ms"),
+    message: slot("message"),
+    error_json: slot("error"),
+    costs_json: slot("costs"),
+    waits: update("waits", "+", 1),
+    // It got somewhere: it is not what kills its hosts.
+    losses: 0,
     seq: update("seq", "+", 1),
-  })).where("id", "=", job.id).where("attempt", "=", job.attempt)
-    .where("status", "=", "running").returningAll().executeTakeFirst();
+  })).where("id", "=", slot("id")).where("attempt", "=", slot("attempt"))
+    .where("status", "=", "running").returningAll()
+);
+
+/** Lets a job wait, or without `waiting` go back to the queue at once. That was no try. */
+export async function wait(
+  tx: Tx,
+  { id, attempt, costs }: Ending,
+  waiting: Waiting | undefined,
+  nowMs: number,
+): Promise<Changed | undefined> {
+  const { rows: [row] } = await waitRow(tx, {
+    id,
+    attempt,
+    costs,
+    status: waiting === undefined ? "queued" : "waiting",
+    waits_for: waiting?.for ?? null,
+    wake_ms: waiting?.wakeAtMs ?? null,
+    message: waiting?.message ?? null,
+    error: waiting?.error === undefined ? null : JSON.stringify(waiting.error),
+  });
   return await changed(tx, row, nowMs);
 }
 
 /** Ends a job that was being cancelled. */
 export async function endCancelled(
   tx: Tx,
-  fence: Fence,
+  fence: Ending,
   nowMs: number,
 ): Promise<Changed | undefined> {
   const row = await tx.updateTable("job").set((update) => ({
     status: "cancelled",
     lease_owner: null,
     lease_until_ms: null,
+    costs_json: fence.costs,
     message: null,
     completed: isoTime(nowMs),
     seq: update("seq", "+", 1),
@@ -152,10 +192,10 @@ export async function endCancelled(
   return await changed(tx, row, nowMs);
 }
 
-/** Gives a job back at shutdown: that costs it none of its attempts. */
+/** Gives a job back at shutdown: that was no try. */
 export async function giveBack(
   tx: Tx,
-  job: Fence & { readonly maxAttempts: number },
+  job: Ending,
   nowMs: number,
 ): Promise<Changed | undefined> {
   const row = await tx.updateTable("job").set((update) => ({
@@ -163,7 +203,8 @@ export async function giveBack(
     lease_owner: null,
     lease_until_ms: null,
     message: null,
-    max_attempts: Math.max(job.maxAttempts, Math.min(job.attempt + 1, MOST_ATTEMPTS)),
+    costs_json: job.costs,
+    waits: update("waits", "+", 1),
     seq: update("seq", "+", 1),
   })).where("id", "=", job.id).where("attempt", "=", job.attempt)
     .where("status", "=", "running").returningAll().executeTakeFirst();

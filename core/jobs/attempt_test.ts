@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { CarrelError } from "../errors.ts";
-import { retryDelayMs } from "./attempt.ts";
 import { encodeCheckpoint } from "./checkpoint.ts";
 import type { JobHandler, JobRun } from "./job.ts";
 import { noopHandler } from "./noop.ts";
-import { createDoor, noop, openWorkshop, within, type Workshop } from "./testing.ts";
+import { createDoor, noop, openWorkshop, until, within, type Workshop } from "./testing.ts";
 
 const handler = (run: (run: JobRun) => Promise<unknown>): { noop: JobHandler } => ({
   noop: { run },
@@ -25,12 +24,6 @@ async function untilRetrying(shop: Workshop, id: string, attempt: number): Promi
     `${id} retrying after attempt ${attempt}`,
   );
 }
-
-Deno.test("retryDelayMs() doubles, give or take a quarter", () => {
-  assert.deepEqual([1, 2, 3].map((attempt) => retryDelayMs(attempt, 0.5)), [2000, 4000, 8000]);
-  assert.equal(retryDelayMs(1, 0), 1500);
-  assert.ok(retryDelayMs(1, 0.999) < 2500);
-});
 
 Deno.test("a retryable error is retried three times, later each time, then the job fails", async () => {
   await using shop = await openWorkshop();
@@ -344,7 +337,7 @@ Deno.test("stage() and progress() tell where the job is, the one at once, the ot
 
 async function untilStage(shop: Workshop, id: string): Promise<void> {
   const { jobs } = shop.engine({});
-  while ((await jobs.get(id)).stage === undefined) await new Promise((go) => setTimeout(go));
+  await until(async () => (await jobs.get(id)).stage !== undefined, "a stage");
 }
 
 Deno.test("an attempt whose end cannot be written is reported and taken up again later", async () => {
@@ -358,11 +351,114 @@ Deno.test("an attempt whose end cannot be written is reported and taken up again
   });
   await engine.start();
   const { id } = await engine.jobs.add(noop());
-  while (shop.reports.length === 0) await new Promise((go) => setTimeout(go));
+  await until(() => shop.reports.length > 0, "a report");
   await engine.drain();
   await shop.sql.db.schema.alterTable("away").renameTo("job_event").execute();
   assert.equal((await engine.jobs.get(id)).status, "running");
   const next = shop.engine({ handlers: { noop: noopHandler }, soleHost: true });
   await next.start();
   assert.equal((await within(next.jobs.finished(id))).status, "completed");
+});
+
+Deno.test("an attempt leaves its costs and its log however it ends", async () => {
+  await using shop = await openWorkshop();
+  const lines: unknown[] = [];
+  const engine = shop.engine({
+    log: (...line) => lines.push(line),
+    handlers: handler(async (run) => {
+      await run.stage(
+        { name: "downloading", executor: "plugin", digest: "d", from: 0 },
+        async () => {
+          shop.clock.advance(250);
+          run.spend({ cpu_s: 1 });
+          run.log("warn", `try ${run.job.tries}`);
+          if (run.job.tries === 1) throw flaky();
+        },
+      );
+    }),
+  });
+  await engine.start();
+  const { id } = await engine.jobs.add(noop());
+  await untilRetrying(shop, id, 1);
+  shop.clock.advance(2_000);
+  const job = await within(engine.jobs.finished(id));
+  assert.deepEqual(job.costs, [
+    { stage: "downloading", attempt: 1, wall_s: 0.25, cpu_s: 1 },
+    { stage: "downloading", attempt: 2, wall_s: 0.25, cpu_s: 1 },
+  ]);
+  assert.deepEqual(lines, [[id, "warn", "try 1"], [id, "warn", "try 2"]]);
+});
+
+Deno.test("a job is retried by its own policy, or when the error says", async () => {
+  await using shop = await openWorkshop();
+  const engine = shop.engine({
+    handlers: handler(async ({ job }) => {
+      if (job.attempt < 3) throw flaky();
+      const details = { retry_after_s: 40 };
+      throw new CarrelError("too_many_requests", "Not now", { retryable: true, details });
+    }),
+  });
+  await engine.start();
+  const { id } = await engine.jobs.add(noop({ retry: { base_s: 100, most_s: 150 } }));
+  for (const [index, delay] of [100_000, 150_000, 45_000].entries()) {
+    await untilRetrying(shop, id, index + 1);
+    assert.equal(Date.parse((await engine.jobs.get(id)).runAt) - shop.clock.now(), delay);
+    shop.clock.advance(delay);
+  }
+  assert.equal((await within(engine.jobs.finished(id))).error?.code, "too_many_requests");
+  await assert.rejects(engine.jobs.add(noop({ retry: { base_s: -1 } })), {
+    code: "invalid_parameters",
+  });
+});
+
+Deno.test("retry() from a stage runs that one and those behind it anew", async () => {
+  await using shop = await openWorkshop();
+  const ran: string[] = [];
+  const engine = shop.engine({
+    handlers: handler(async (run) => {
+      for (const name of ["downloading", "extracting", "storing"] as const) {
+        await run.stage(
+          { name, executor: "host", digest: "d", from: 0, parse: (stored) => stored },
+          async () => void ran.push(name),
+        );
+      }
+      if (run.job.attempt < 3) throw new CarrelError("damaged", "Cannot read it");
+    }),
+  });
+  await engine.start();
+  const { id } = await engine.jobs.add(noop());
+  await within(engine.jobs.finished(id));
+  ran.length = 0;
+  await engine.jobs.retry(id);
+  await within(engine.jobs.finished(id));
+  assert.deepEqual(ran, []);
+  await engine.jobs.retry(id, { from: "extracting" });
+  await within(engine.jobs.finished(id));
+  assert.deepEqual(ran, ["extracting", "storing"]);
+});
+
+Deno.test("onEnd() is called with each end, in its transaction", async () => {
+  await using shop = await openWorkshop();
+  const ends: unknown[] = [];
+  const engine = shop.engine({
+    handlers: handler(async ({ job }) => {
+      if (job.input === "bad") throw new CarrelError("damaged", "Cannot read it");
+    }),
+    onEnd: async (tx, job) => {
+      const row = await tx.selectFrom("job").select("status").where("id", "=", job.id)
+        .executeTakeFirstOrThrow();
+      ends.push([job.input, job.status, row.status]);
+    },
+  });
+  const late = await engine.jobs.add(noop({ input: "late", runAtMs: shop.clock.now() + 1e6 }));
+  await engine.start();
+  for (const input of ["good", "bad"]) {
+    await within(engine.jobs.finished((await engine.jobs.add(noop({ input }))).id));
+  }
+  await engine.jobs.cancel(late.id);
+  assert.deepEqual(ends, [
+    ["good", "completed", "completed"],
+    ["bad", "failed", "failed"],
+    ["late", "cancelled", "cancelled"],
+  ]);
 });

@@ -1,9 +1,20 @@
 /** Statements on jobs from outside their attempts: cancel, retry by hand, falling due, losses. */
 import { type Kysely, sql } from "kysely";
 import { CarrelError } from "../errors.ts";
+import { prepared } from "../stores/prepared.ts";
 import type { Database, Tx } from "../stores/sql.ts";
 import type { Changed } from "./attempt_store.ts";
-import { JOB_STATUSES, type JobError, type JobEvent, type JobStatus } from "./job.ts";
+import {
+  END_STATUSES,
+  JOB_STATUSES,
+  type JobError,
+  type JobEvent,
+  type JobStatus,
+  type StageName,
+  type StageRecord,
+  STAGES,
+} from "./job.ts";
+import type { RetryOptions } from "./jobs.ts";
 import {
   EVENT_COLUMNS,
   isoTime,
@@ -13,7 +24,7 @@ import {
   toJob,
   TOP_PRIORITY,
 } from "./row.ts";
-import { cancelled, HELD_STATUSES } from "./states.ts";
+import { cancelled, HELD_STATUSES, statusesBefore } from "./states.ts";
 import { readRow, writeEvent } from "./store.ts";
 
 const IDS_AT_ONCE = 500;
@@ -48,15 +59,21 @@ export async function cancelTree(tx: Tx, id: string, nowMs: number): Promise<Can
 }
 
 /**
- * Runs an ended job again: two points of priority more, one attempt more if none is left. Throws `not_found`,
+ * Runs an ended job again: two points of priority more, one try more if none is left. Throws `not_found`,
  * and `conflict` when the job completed, has not ended, was tried ten times, or equal work is in flight.
  */
-export async function retryByHand(tx: Tx, id: string, nowMs: number): Promise<Changed> {
+export async function retryByHand(
+  tx: Tx,
+  id: string,
+  { from }: RetryOptions,
+  nowMs: number,
+): Promise<Changed> {
   const row = await readRow(tx, id);
   const refuse = (why: string) => new CarrelError("conflict", `Cannot retry "${id}": ${why}`);
   if (row.status === "completed") throw refuse("it has completed");
   if (row.status !== "failed" && row.status !== "cancelled") throw refuse("it has not ended");
-  if (row.attempt >= MOST_ATTEMPTS) throw refuse(`it has been tried ${row.attempt} times`);
+  const tries = row.attempt - row.waits;
+  if (tries >= MOST_ATTEMPTS) throw refuse(`it has been tried ${tries} times`);
   if (row.flight_key !== null && await isInFlight(tx, row.flight_key)) {
     throw refuse("a newer job does the same work");
   }
@@ -66,7 +83,10 @@ export async function retryByHand(tx: Tx, id: string, nowMs: number): Promise<Ch
     priority,
     rank: rankOf(priority, nowMs),
     run_at_ms: nowMs,
-    max_attempts: Math.max(row.max_attempts, row.attempt + 1),
+    max_attempts: Math.max(row.max_attempts, tries + 1),
+    losses: 0,
+    pruned: 0,
+    ...(from === undefined ? {} : { stages_json: stagesBefore(row.stages_json, from) }),
     progress: 0,
     message: null,
     error_json: null,
@@ -76,41 +96,77 @@ export async function retryByHand(tx: Tx, id: string, nowMs: number): Promise<Ch
   return await told(tx, after, nowMs);
 }
 
+/** In the order of `STAGES`: that of the records changes when one is made anew. */
+function stagesBefore(stagesJson: string, from: StageName): string {
+  const stages: StageRecord[] = JSON.parse(stagesJson);
+  const isEarlier = ({ name }: StageRecord) => STAGES.indexOf(name) < STAGES.indexOf(from);
+  return JSON.stringify(stages.filter(isEarlier));
+}
+
 async function isInFlight(tx: Tx, flightKey: string): Promise<boolean> {
   const row = await tx.selectFrom("job").select("id").where("flight_key", "=", flightKey)
-    .where("status", "not in", ["completed", "failed", "cancelled"]).executeTakeFirst();
+    .where("status", "not in", END_STATUSES).executeTakeFirst();
   return row !== undefined;
 }
 
-/** Lets a job that waits for a person go on; undefined for one that does not wait. */
+const resumeRow = prepared<{ id: string }, JobRow>((db, slot) =>
+  db.updateTable("job").set((update) => ({
+    status: "queued",
+    // What it waited for is over; which of its children run is told anew by itself.
+    message: update.case().when("waits_for", "in", ["child", "children"])
+      .then(update.ref("message")).else(null).end(),
+    waits_for: null,
+    wake_ms: null,
+    seq: update("seq", "+", 1),
+  })).where("id", "=", slot("id")).where("status", "=", "waiting").returningAll()
+);
+
+/** Lets a job that waits go on, whatever for; undefined for one that does not wait. */
 export async function resumeWaiting(
   tx: Tx,
   id: string,
   nowMs: number,
 ): Promise<Changed | undefined> {
-  const row = await tx.updateTable("job").set((update) => ({
-    status: "queued",
-    message: null,
-    error_json: null,
-    seq: update("seq", "+", 1),
-  })).where("id", "=", id).where("status", "=", "waiting").returningAll().executeTakeFirst();
+  const { rows: [row] } = await resumeRow(tx, { id });
   return row && await told(tx, row, nowMs);
 }
 
-/** Ends a job that waits for a person, who said no; undefined for one that does not wait. */
+/** Ends a job that waits, for example for a person who said no; undefined for one that does not wait. */
 export async function failWaiting(
   tx: Tx,
   id: string,
   error: JobError,
   nowMs: number,
 ): Promise<Changed | undefined> {
+  return await failFrom(tx, id, ["waiting"], error, nowMs);
+}
+
+/** Ends a job wherever it is; undefined for one that has ended or is being cancelled. */
+export async function failOpen(
+  tx: Tx,
+  id: string,
+  error: JobError,
+  nowMs: number,
+): Promise<Changed | undefined> {
+  return await failFrom(tx, id, statusesBefore("failed"), error, nowMs);
+}
+
+async function failFrom(
+  tx: Tx,
+  id: string,
+  from: readonly JobStatus[],
+  error: JobError,
+  nowMs: number,
+): Promise<Changed | undefined> {
   const row = await tx.updateTable("job").set((update) => ({
     status: "failed",
+    lease_owner: null,
+    lease_until_ms: null,
     error_json: JSON.stringify(error),
     message: error.message,
     completed: isoTime(nowMs),
     seq: update("seq", "+", 1),
-  })).where("id", "=", id).where("status", "=", "waiting").returningAll().executeTakeFirst();
+  })).where("id", "=", id).where("status", "in", from).returningAll().executeTakeFirst();
   return row && await told(tx, row, nowMs);
 }
 
@@ -119,29 +175,60 @@ export interface Ready {
   readonly event: JobEvent;
   readonly rank: number;
   readonly priority: number;
+  /** Set for one that waited: only now it is in the queue. */
+  readonly enters: string | undefined;
 }
 
-/** Makes ready what has fallen due, at most `limit` jobs, the longest overdue first. */
+/**
+ * Makes ready what has fallen due, at most `limit` jobs put off and as many that waited until now, the longest
+ * overdue first.
+ */
 export async function promoteDue(tx: Tx, nowMs: number, limit: number): Promise<Ready[]> {
-  const rows = await tx.updateTable("job")
+  const due = await tx.updateTable("job")
     .set((update) => ({ status: "queued", seq: update("seq", "+", 1) }))
     .where("row", "in", (db) =>
       db.selectFrom("job").select("row").where("status", "in", notDue())
         .where("run_at_ms", "<=", nowMs).orderBy("run_at_ms").limit(limit))
     .returning([...EVENT_COLUMNS, "rank", "priority"]).execute();
+  const woken = await tx.updateTable("job")
+    .set((update) => ({
+      status: "queued",
+      message: null,
+      waits_for: null,
+      wake_ms: null,
+      seq: update("seq", "+", 1),
+    }))
+    .where(
+      "row",
+      "in",
+      wakesAt(tx).select("row").where("wake_ms", "<=", nowMs).orderBy("wake_ms").limit(limit),
+    )
+    .returning([...EVENT_COLUMNS, "rank", "priority", "user_id"]).execute();
   const ready: Ready[] = [];
-  for (const row of rows) {
+  const enterings = [
+    ...due.map((row) => ({ ...row, enters: undefined })),
+    ...woken.map(({ user_id, ...row }) => ({ ...row, enters: user_id })),
+  ];
+  for (const { enters, ...row } of enterings) {
     const { rank, priority } = row;
-    ready.push({ event: await writeEvent(tx, row, nowMs), rank, priority });
+    ready.push({ event: await writeEvent(tx, row, nowMs), rank, priority, enters });
   }
   return ready;
 }
 
-/** When the next job falls due, milliseconds since 1970. */
+/** When the next job falls due or wakes, milliseconds since 1970. */
 export async function nextDue(db: Kysely<Database>): Promise<number | undefined> {
-  const row = await db.selectFrom("job").select("run_at_ms").where("status", "in", notDue())
+  const due = await db.selectFrom("job").select("run_at_ms").where("status", "in", notDue())
     .orderBy("run_at_ms").limit(1).executeTakeFirst();
-  return row?.run_at_ms;
+  const wake = await wakesAt(db).select("wake_ms").orderBy("wake_ms").limit(1).executeTakeFirst();
+  if (due === undefined) return wake?.wake_ms ?? undefined;
+  return Math.min(due.run_at_ms, wake?.wake_ms ?? Infinity);
+}
+
+/** Jobs that wait and go on by themselves; in the words of the partial index. */
+function wakesAt(db: Kysely<Database>) {
+  return db.selectFrom("job").where("status", "=", sql.lit("waiting"))
+    .where("wake_ms", "is not", null);
 }
 
 /** Spelled out, else the partial index is not used. */
@@ -155,8 +242,8 @@ export type Lost = { readonly notOwnedBy: string } | { readonly leaseOver: true 
 
 /**
  * Takes jobs back from dispatchers that are gone. What was being cancelled ends; the rest is ready again,
- * until it has been tried ten times: a host that is killed often must not use up the attempts that are meant
- * for errors, and a job that kills its host must not do so for ever. A job of one attempt fails at once.
+ * until that has happened ten times in a row: a host that is killed often must not use up the tries that are
+ * meant for errors, and a job that kills its host must not do so for ever. A job of one try fails at once.
  */
 export async function reap(tx: Tx, lost: Lost, nowMs: number): Promise<Changed[]> {
   let query = tx.selectFrom("job").selectAll().where("status", "in", HELD_STATUSES)
@@ -186,16 +273,16 @@ function fate(row: JobRow, nowMs: number) {
   if (row.status === "cancelling") {
     return { status: "cancelled", completed: isoTime(nowMs), message: null };
   }
-  if (row.max_attempts > 1 && row.attempt < MOST_ATTEMPTS) {
-    return {
-      status: "queued",
-      message: null,
-      max_attempts: Math.max(row.max_attempts, row.attempt + 1),
-    };
+  const losses = row.losses + 1;
+  const tries = row.attempt - row.waits;
+  if (row.max_attempts > 1 && tries < MOST_ATTEMPTS && losses < MOST_ATTEMPTS) {
+    return { status: "queued", message: null, waits: row.waits + 1, losses };
   }
   const error: JobError = {
     code: "lost",
-    message: `Cannot finish "${row.id}": the host that ran it ended, ${row.attempt} times`,
+    message: `Cannot finish "${row.id}": the host that ran it ended, ${losses} ${
+      losses === 1 ? "time" : "times"
+    }`,
     retryable: false,
   };
   return {
@@ -203,6 +290,7 @@ function fate(row: JobRow, nowMs: number) {
     completed: isoTime(nowMs),
     message: error.message,
     error_json: JSON.stringify(error),
+    losses,
   };
 }
 

@@ -77,14 +77,18 @@ function statementFor(what: "take" | "peek", options: ClaimOptions) {
   return { execute: (tx: Tx) => chosen(tx, values) };
 }
 
+const goesOn = sql<boolean>`waits > 0 and error_json is null`;
+
 function prepareTake(shape: Shape): Prepared<Values, JobRow> {
   return prepared((db, slot) =>
     db.updateTable("job").set((update) => ({
       status: "running",
       stage: null,
-      progress: 0,
-      message: null,
+      // A job that has waited goes on where it was; after an error it begins anew.
+      progress: update.case().when(goesOn).then(update.ref("progress")).else(0).end(),
+      message: update.case().when(goesOn).then(update.ref("message")).else(null).end(),
       attempt: update("attempt", "+", 1),
+      child_ends: 0,
       lease_owner: slot("owner"),
       lease_until_ms: slot("until"),
       started: update.fn.coalesce("started", update.val(slot("time"))),

@@ -14,6 +14,8 @@ export const systemClock: Clock = {
   },
 };
 
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** Repeats until the returned function is called. */
 export function every(clock: Clock, ms: number, run: () => void): () => void {
   let stop = clock.after(ms, tick);

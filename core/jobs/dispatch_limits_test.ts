@@ -50,7 +50,7 @@ Deno.test("fitting() counts the jobs before the first that would be too many", (
 
 Deno.test("copy() plans without touching the original", () => {
   const slots = createSlots(4, (name) => name === "plugin:a" ? 1 : undefined);
-  const plan = slots.copy();
+  const plan = slots.copy(0);
   plan.take(job());
   assert.deepEqual(plan.saturated().plugin, ["a"]);
   assert.deepEqual(slots.saturated().plugin, []);

@@ -1,17 +1,20 @@
 /** Decides which job runs when, and cares for the jobs of dispatchers that are gone. */
 import type { SqlStore, Tx } from "../stores/sql.ts";
+import { type Announce, type AnnounceOptions, createAnnounce } from "./announce.ts";
 import { type Attempt, type AttemptContext, startAttempt } from "./attempt.ts";
 import { renew } from "./attempt_store.ts";
+import type { BackPressure } from "./back_pressure.ts";
 import { nextDue, promoteDue, reap } from "./care_store.ts";
 import { claim, peek } from "./claim.ts";
 import { type Clock, every } from "./clock.ts";
 import { type ClassLimits, createSlots, type Slots } from "./dispatch_limits.ts";
 import type { GroupCommit } from "./group_commit.ts";
 import type { Hub } from "./hub.ts";
-import type { JobHandler, JobKind } from "./job.ts";
+import type { JobEvent, JobHandler, JobKind } from "./job.ts";
 import type { Queue } from "./queue.ts";
+import type { ClassRates } from "./rate_limits.ts";
 import { createFloors } from "./ready.ts";
-import { type JobRow, rankOf, toJob } from "./row.ts";
+import { type JobRow, toJob } from "./row.ts";
 import { writeEvent } from "./store.ts";
 
 export interface DispatchLoopOptions {
@@ -21,18 +24,27 @@ export interface DispatchLoopOptions {
   readonly hub: Hub;
   readonly clock: Clock;
   readonly handlers: Readonly<Partial<Record<JobKind, JobHandler>>>;
-  readonly attempts: Omit<AttemptContext, "onFree" | "onRetryAt">;
+  readonly attempts: Omit<AttemptContext, "onFree" | "announce">;
   readonly owner: string;
   readonly concurrency: number;
   readonly classLimits: ClassLimits | undefined;
+  readonly classRates: ClassRates | undefined;
+  /** Is told of every job that waits for its turn, and whose turn it is. */
+  readonly pressure: BackPressure;
   readonly leaseMs: number;
   readonly beatMs: number;
   readonly sweepMs: number;
   readonly soleHost: boolean;
   readonly report: (error: unknown) => void;
+  /** What was done in a transaction of somebody else's, and waits for `wake` to be told. */
+  readonly onUntold: (event: JobEvent) => void;
+  readonly onEnd: AnnounceOptions["onEnd"];
 }
 
 export interface DispatchLoop {
+  readonly announce: Announce;
+  /** Tells this host's watchers and its attempts. */
+  tell(event: JobEvent): void;
   start(): Promise<void>;
   /** Looks for ready jobs. */
   kick(): void;
@@ -40,8 +52,6 @@ export interface DispatchLoop {
   onReady(job: { readonly rank: number; readonly priority: number }): void;
   /** A job will fall due. */
   onDueAt(atMs: number): void;
-  /** The job's attempt here is told to stop. */
-  cancel(id: string): void;
   /** Takes no more jobs; resolves when those that run have ended. */
   drain(): Promise<void>;
   /** Takes no more jobs, stops those that run, and gives them back. */
@@ -54,7 +64,11 @@ const PROMOTE_AT_ONCE = 200;
 
 export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
   const { sql, commit, hub, clock, owner, report } = options;
-  const slots = createSlots(options.concurrency, options.classLimits ?? (() => undefined));
+  const slots = createSlots(
+    options.concurrency,
+    options.classLimits ?? (() => undefined),
+    options.classRates,
+  );
   const floors = createFloors();
   const running = new Map<string, Attempt>();
   /** Those that run, and those whose end is not on disk yet. */
@@ -65,6 +79,7 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
   let claiming: "no" | "asked" | "taking" = "no";
   let again = false;
   let due: { readonly atMs: number; readonly takeBack: () => void } | undefined;
+  let takeBackToken = () => {};
 
   const context: AttemptContext = {
     ...options.attempts,
@@ -73,12 +88,38 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
       if (running.get(attempt.job.id) === attempt) running.delete(attempt.job.id);
       kick();
     },
-    onRetryAt: onDueAt,
+    announce: (tx, changed) => announce(tx, changed),
   };
+  const tellAll = createAnnounce({
+    clock,
+    tell(event, after) {
+      if (after === undefined) options.onUntold(event);
+      else after(() => tell(event));
+    },
+    onReady: (job) => floors.lower(job),
+    kick() {
+      kick();
+      options.queue.wake().catch(report);
+    },
+    onDueAt,
+    onEnd: options.onEnd,
+  });
+
+  const announce: Announce = (tx, changed) => {
+    const { status, user } = changed.job;
+    if (status === "queued" || status === "retrying") options.pressure.enter(user);
+    return tellAll(tx, changed);
+  };
+
+  function tell(event: JobEvent): void {
+    hub.publish(event);
+    if (event.status === "cancelling") running.get(event.job_id)?.cancel();
+  }
 
   function start(row: JobRow): void {
     const job = toJob(row);
     slots.take(job);
+    options.pressure.leave(job.user);
     const attempt = startAttempt(context, options.handlers[job.kind], job);
     running.set(job.id, attempt);
     alive.add(attempt);
@@ -112,7 +153,7 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
   async function take(tx: Tx, after: (run: () => void) => void): Promise<void> {
     if (state !== "open") return;
     const nowMs = clock.now();
-    const plan = slots.copy();
+    const plan = slots.copy(nowMs);
     const rows = [
       ...await takeWhatFits(tx, nowMs, plan, false),
       ...await takeWhatFits(tx, nowMs, plan, true),
@@ -121,7 +162,17 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
       const event = await writeEvent(tx, row, nowMs);
       after(() => hub.publish(event));
     }
-    after(() => rows.forEach(start));
+    after(() => {
+      rows.forEach(start);
+      kickAt(plan.nextToken());
+    });
+  }
+
+  /** One timer: the claim that it asks for sets the next, and none while no rate holds anything back. */
+  function kickAt(atMs: number | undefined): void {
+    takeBackToken();
+    if (atMs === undefined || state !== "open") return;
+    takeBackToken = clock.after(Math.max(1, atMs - clock.now()), kick);
   }
 
   async function takeWhatFits(tx: Tx, nowMs: number, plan: Slots, urgent: boolean) {
@@ -134,7 +185,8 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
       if (room === 0 || fromRank === Infinity) return rows;
       const claimOptions = { owner, nowMs, leaseMs, saturated, urgent, fromRank };
       // Each job taken may fill a class: no more at once than fit together.
-      const limit = options.classLimits === undefined || room === 1
+      const isLimited = options.classLimits !== undefined || options.classRates !== undefined;
+      const limit = !isLimited || room === 1
         ? room
         : plan.fitting(await peek(tx, { ...claimOptions, limit: room }));
       const taken = limit === 0 ? [] : await claim(tx, { ...claimOptions, limit });
@@ -162,12 +214,15 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
         const ready = await promoteDue(tx, clock.now(), PROMOTE_AT_ONCE);
         for (const job of ready) {
           floors.lower(job);
-          after(() => hub.publish(job.event));
+          after(() => {
+            if (job.enters !== undefined) options.pressure.enter(job.enters);
+            hub.publish(job.event);
+          });
         }
         return ready.length;
       });
       kick();
-    } while (count === PROMOTE_AT_ONCE);
+    } while (count >= PROMOTE_AT_ONCE);
     const next = await nextDue(sql.db);
     if (next !== undefined) onDueAt(next);
   }
@@ -193,29 +248,29 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
     await reapLost({ leaseOver: true });
     floors.clear();
     await promote();
+    await options.pressure.correct(sql.db);
     kick();
   }
 
   async function reapLost(lost: Parameters<typeof reap>[1]): Promise<void> {
-    await commit.submit(async (tx, after) => {
-      for (const { job, event } of await reap(tx, lost, clock.now())) {
-        floors.lower({ priority: job.priority, rank: rankOf(job.priority, Date.parse(job.runAt)) });
-        after(() => hub.publish(event));
-      }
+    await commit.submit(async (tx) => {
+      for (const changed of await reap(tx, lost, clock.now())) await announce(tx, changed);
     });
   }
 
   return {
     running,
+    announce,
+    tell,
     kick,
     onDueAt,
     onReady: (job) => floors.lower(job),
-    cancel: (id) => running.get(id)?.cancel(),
     async start() {
       if (state !== "new") return;
       state = "open";
       await reapLost(options.soleHost ? { notOwnedBy: owner } : { leaseOver: true });
       await promote();
+      await options.pressure.correct(sql.db);
       options.queue.listen(() => {
         // What this process adds it knows of; another one's jobs may stand anywhere.
         if (!options.soleHost) floors.clear();
@@ -227,6 +282,7 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
     },
     async drain() {
       state = "draining";
+      takeBackToken();
       // A claim that is under way may still start jobs.
       await commit.idle();
       while (alive.size > 0) await Promise.all([...alive].map(({ done }) => done));
@@ -236,6 +292,7 @@ export function createDispatchLoop(options: DispatchLoopOptions): DispatchLoop {
       listening.abort();
       for (const stop of stops) stop();
       due?.takeBack();
+      takeBackToken();
       await commit.idle();
       for (const attempt of alive) attempt.shutDown();
       while (alive.size > 0) await Promise.all([...alive].map(({ done }) => done));

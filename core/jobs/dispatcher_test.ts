@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { CarrelError } from "../errors.ts";
 import type { JobEvent, JobHandler, JobRun } from "./job.ts";
 import { noopHandler } from "./noop.ts";
-import { createDoor, noop, openWorkshop, within } from "./testing.ts";
+import { createDoor, noop, openWorkshop, until, within } from "./testing.ts";
 
 const handler = (run: (run: JobRun) => Promise<unknown>): { noop: JobHandler } => ({
   noop: { run },
@@ -49,6 +49,10 @@ Deno.test("add() answers the same job for the same idempotency key of one user, 
   assert.equal((await same()).id, jobs[0]!.id);
   const other = await engine.jobs.add(noop({ idempotencyKey: "k", user: "user_2" }));
   assert.notEqual(other.id, jobs[0]!.id);
+  await assert.rejects(
+    engine.jobs.add(noop({ idempotencyKey: "k", input: "something else" })),
+    { code: "conflict" },
+  );
 });
 
 Deno.test("add() answers equal work in flight with its job, and makes a new one after its end", async () => {
@@ -132,7 +136,7 @@ Deno.test("list() pages newest first, by status, kind and parent", async () => {
   assert.deepEqual((await jobs.list({ status: "cancelled" })).items.map(({ id }) => id), [ids[0]]);
   assert.equal((await jobs.list({ status: "queued" })).items.length, 5);
   assert.equal((await jobs.list({ kind: "import" })).items.length, 2);
-  await assert.rejects(jobs.list({ cursor: "1 or 1" }), { code: "invalid_parameters" });
+  await assert.rejects(jobs.list({ cursor: "1 or 1" }), { code: "bad_request" });
   const counts = await jobs.counts();
   assert.deepEqual([counts.queued, counts.cancelled, counts.running], [5, 1, 0]);
 });
@@ -202,7 +206,7 @@ Deno.test("dispose gives running jobs back without costing them an attempt", asy
   await within(first[Symbol.asyncDispose]());
   door.open();
   const between = await first.jobs.get(id);
-  assert.deepEqual([between.status, between.attempt, between.maxAttempts], ["queued", 1, 2]);
+  assert.deepEqual([between.status, between.attempt, between.tries], ["queued", 1, 0]);
   const second = shop.engine({ handlers: { noop: noopHandler } });
   await second.start();
   const job = await within(second.jobs.finished(id));
@@ -219,7 +223,7 @@ Deno.test("dispose ends watchers, and fences off a handler that does not stop", 
   await within(door.reached);
   const waiting = assert.rejects(engine.jobs.finished(id), { code: "shutting_down" });
   const closing = engine[Symbol.asyncDispose]();
-  while (shop.clock.timers === 0) await new Promise((resolve) => setTimeout(resolve));
+  await until(() => shop.clock.timers > 0, "a timer");
   shop.clock.advance(3_000);
   await within(closing);
   await waiting;

@@ -4,6 +4,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { SqlStore, Tx } from "../stores/sql.ts";
+import { setEffects } from "./effects.ts";
 
 /**
  * Work within the shared transaction. It may run twice (when another operation of the same group fails), so
@@ -18,7 +19,10 @@ export type Lane = "end" | "change" | "claim";
 export interface SubmitOptions {
   /** @default "change" */
   readonly lane?: Lane | undefined;
-  /** In a transaction of its own: for work of others, which may be long or fail. @default false */
+  /**
+   * In a transaction of its own, which it shares with the claim at most: for work of others, which may be long or
+   * fail. @default false
+   */
   readonly alone?: boolean | undefined;
 }
 
@@ -70,13 +74,23 @@ export function createGroupCommit(sql: SqlStore, options: GroupCommitOptions = {
         for (let entry = take(false); entry; entry = take(performance.now() >= end)) {
           group.push(entry);
           values.push(await entry.operation(tx, after));
-          if (entry.alone) break;
         }
         return values;
       });
     } catch (error) {
+      // It did not even begin: none of those that wait can be done, and trying again might go on for ever.
+      if (group.length === 0) return rejectAll(error);
       if (group.length === 1) return group[0]!.reject(error);
       for (const entry of group) await retryAlone(entry);
+    }
+  }
+
+  function rejectAll(error: unknown): void {
+    for (const lane of Object.values(lanes)) {
+      for (let entry = lane.first(); entry; entry = lane.first()) {
+        lane.drop();
+        entry.reject(error);
+      }
     }
   }
 
@@ -91,7 +105,11 @@ export function createGroupCommit(sql: SqlStore, options: GroupCommitOptions = {
 
   async function settle(group: readonly Entry[], work: Operation<unknown[]>): Promise<void> {
     const effects: (() => void)[] = [];
-    const values = await sql.transaction((tx) => work(tx, (effect) => effects.push(effect)));
+    const after = (effect: () => void) => void effects.push(effect);
+    const values = await sql.transaction((tx) => {
+      setEffects(tx, after);
+      return work(tx, after);
+    });
     for (const effect of effects) {
       try {
         effect();
@@ -120,16 +138,19 @@ export function createGroupCommit(sql: SqlStore, options: GroupCommitOptions = {
   };
 }
 
-/** Takes the entries of one group, lane by lane; when time is up it skips to the claims. */
+/** Takes the entries of one group, lane by lane; when time is up, or one is to be alone, it skips to the claims. */
 function nextOf(lanes: Record<Lane, Fifo>): (timeIsUp: boolean) => Entry | undefined {
   let taken = 0;
+  let isAlone = false;
   return (timeIsUp) => {
-    for (const name of timeIsUp ? ["claim"] as const : ["end", "change", "claim"] as const) {
+    const only = timeIsUp || isAlone;
+    for (const name of only ? ["claim"] as const : ["end", "change", "claim"] as const) {
       const lane = lanes[name];
       const first = lane.first();
       // One that wants to be alone waits for a group without others.
       if (first === undefined || (first.alone && taken > 0)) continue;
       taken++;
+      isAlone ||= first.alone;
       lane.drop();
       return first;
     }

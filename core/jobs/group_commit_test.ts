@@ -93,6 +93,37 @@ Deno.test("submit() gives one that wants to be alone a transaction of its own", 
   assert.deepEqual(await names(sql), ["a", "b", "c"]);
 });
 
+Deno.test("submit() lets the claim come along with one that wants to be alone", async () => {
+  await using sql = await open();
+  const counted = counting(sql);
+  const commit = createGroupCommit(counted, { budgetMs: 10_000 });
+  await Promise.all([
+    commit.submit(add("a"), { lane: "end", alone: true }),
+    commit.submit(add("b")),
+    commit.submit(add("claim"), { lane: "claim" }),
+  ]);
+  assert.equal(counted.transactions, 2);
+});
+
+Deno.test("submit() rejects what waits when no transaction can begin, and goes on after that", async () => {
+  await using sql = await open();
+  let broken = true;
+  const commit = createGroupCommit({
+    ...sql,
+    transaction: (work) =>
+      broken ? Promise.reject(new Error("cannot begin")) : sql.transaction(work),
+  });
+  const results = await Promise.allSettled([
+    commit.submit(add("a")),
+    commit.submit(add("b"), { lane: "end", alone: true }),
+    commit.submit(add("c"), { lane: "claim" }),
+  ]);
+  assert.deepEqual(results.map(({ status }) => status), ["rejected", "rejected", "rejected"]);
+  await commit.idle();
+  broken = false;
+  assert.equal(await commit.submit(add("d")), "d");
+});
+
 Deno.test("submit() closes a group when its time is up, and takes the claim along", async () => {
   await using sql = await open();
   const counted = counting(sql);

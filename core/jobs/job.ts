@@ -32,7 +32,57 @@ export function isEnded(status: JobStatus): boolean {
   return (END_STATUSES as readonly JobStatus[]).includes(status);
 }
 
-export type JobKind = "import" | "export" | "noop";
+/**
+ * `run`: a workflow · `call`: a capability · `hook`: an event handed to a plugin · `noop`: nothing, for measuring
+ */
+export type JobKind = "import" | "export" | "run" | "call" | "search" | "hook" | "noop";
+
+/**
+ * What a `waiting` job waits for: a person's answer, its plugin to be enabled, any child to end, all children to
+ * end, or a signal (`WaitingJobs.resume`) and nothing else.
+ */
+export const WAITS_FOR = ["person", "plugin", "child", "children", "signal"] as const;
+export type WaitsFor = typeof WAITS_FOR[number];
+
+/** When a failed attempt is tried again. */
+export interface RetryPolicy {
+  /** Seconds before the second try; doubled for each further one. @default 2 */
+  readonly base_s?: number | undefined;
+  /** Never longer than this, seconds. @default 3600 */
+  readonly most_s?: number | undefined;
+}
+
+/** What one stage took in one attempt. */
+export interface StageCost {
+  readonly stage: StageName;
+  readonly attempt: number;
+  /** Seconds by the clock. */
+  readonly wall_s: number;
+  /** Seconds of processor time of the runner; absent for the host's own work. */
+  readonly cpu_s?: number | undefined;
+  /** Model use, as the plugin says. */
+  readonly usage?: readonly Usage[] | undefined;
+}
+
+/** Use of a model, as its plugin says. */
+export interface Usage {
+  readonly plugin: string;
+  readonly model: string;
+  readonly input_tokens?: number | undefined;
+  readonly output_tokens?: number | undefined;
+  /** In `currency`; absent when the price is not known. */
+  readonly cost?: number | undefined;
+  /** ISO 4217. @default "USD" */
+  readonly currency?: string | undefined;
+}
+
+/** Children by how they stand. */
+export interface ChildCounts {
+  readonly total: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+}
 
 export const STAGES = [
   "downloading",
@@ -90,6 +140,14 @@ export interface Job {
   readonly parent: string | undefined;
   readonly user: string;
   readonly error: JobError | undefined;
+  /** Set while it is `waiting`. */
+  readonly waitsFor: WaitsFor | undefined;
+  /** Set while it is `waiting` and goes on by itself. */
+  readonly wakeAt: string | undefined;
+  /** Tries so far: attempts that did not end by waiting, nor with their host. At most `maxAttempts`. */
+  readonly tries: number;
+  readonly retry?: RetryPolicy | undefined;
+  readonly costs: readonly StageCost[];
   /** Plain JSON, by kind: `{content}` of an import, `{artifact}` of an export. */
   readonly result: unknown;
   readonly created: string;
@@ -111,6 +169,7 @@ export interface NewJob {
   /** Not before this time, milliseconds since 1970. @default now */
   readonly runAtMs?: number | undefined;
   readonly parent?: string | undefined;
+  readonly retry?: RetryPolicy | undefined;
   readonly idempotencyKey?: string | undefined;
   /** Equal work that is not ended yet is answered with its job instead of a new one. */
   readonly flightKey?: string | undefined;
@@ -140,6 +199,10 @@ export interface JobRun {
    * The output is stored as a blob; it may hold bytes at any depth.
    */
   stage<T>(options: StageOptions<T>, work: () => Promise<T>): Promise<T>;
+  /** Adds a line to the job's log, which is bounded. */
+  log(level: "debug" | "info" | "warn" | "error", message: string): void;
+  /** Adds to what the current stage costs. */
+  spend(cost: { readonly cpu_s?: number | undefined; readonly usage?: Usage | undefined }): void;
 }
 
 export interface StageOptions<T> {
@@ -156,22 +219,46 @@ export interface StageOptions<T> {
   readonly parse?: ((stored: unknown) => T) | undefined;
 }
 
+/** How a job waits. */
+export interface WaitOptions {
+  /** @default "person" */
+  readonly for?: WaitsFor | undefined;
+  /** It goes on by itself at this time, milliseconds since 1970. */
+  readonly wakeAtMs?: number | undefined;
+  /**
+   * Asked in the transaction that lets it wait, after `alongside`: with `true` it goes back to the queue at once,
+   * because what it would wait for has happened meanwhile.
+   */
+  readonly unless?: ((tx: import("../stores/sql.ts").Tx) => Promise<boolean>) | undefined;
+  /** What is in the way; stands in the job while it waits. */
+  readonly error?: JobError | undefined;
+}
+
 /**
- * Thrown by a handler whose job must wait for a person: the job gives its slot back, and waiting costs it none of
- * its attempts. The handler runs again when the job is resumed.
+ * Thrown by a handler whose job must wait: the job gives its slot back, and waiting costs it none of its tries.
+ * The handler runs again when the job is resumed. A job that waits for children goes on when one has ended
+ * (`child`), or all have (`children`); where none is open it goes on at once.
  */
 export class JobWaits extends Error {
   override readonly name = "JobWaits";
-  /**
-   * @param alongside Writes what it waits for, in the same transaction.
-   * @param error What is in the way; stands in the job while it waits.
-   */
+  /** @param alongside Writes what it waits for, in the same transaction; children are added here. */
   constructor(
     message: string,
     readonly alongside: (tx: import("../stores/sql.ts").Tx) => Promise<void>,
-    readonly error?: JobError,
+    readonly options: WaitOptions = {},
   ) {
     super(message);
+  }
+}
+
+/** Thrown by a handler whose job has failed and that has rows to write about it, in the same transaction. */
+export class JobFails extends Error {
+  override readonly name = "JobFails";
+  constructor(
+    override readonly cause: import("../errors.ts").CarrelError,
+    readonly alongside: (tx: import("../stores/sql.ts").Tx) => Promise<void>,
+  ) {
+    super(cause.message);
   }
 }
 
@@ -183,4 +270,13 @@ export interface JobHandler<T = unknown> {
   run(run: JobRun): Promise<T>;
   /** Returns the job's result, plain JSON. Absent: the value of `run` is the result. */
   commit?(tx: import("../stores/sql.ts").Tx, value: T, job: Job): Promise<unknown>;
+  /**
+   * Whether `commit` writes nothing for this value and cannot fail: then the end shares its transaction with those
+   * of other jobs. @default it does not
+   */
+  isPlain?(value: T): boolean;
+  /** In the transaction that ends the job as failed or cancelled, whatever of. It must not fail. */
+  onBadEnd?(tx: import("../stores/sql.ts").Tx, job: Job): Promise<void>;
+  /** In the transaction that retries an ended job by hand: puts its rows in order for the new try. */
+  onRetry?(tx: import("../stores/sql.ts").Tx, job: Job): Promise<void>;
 }

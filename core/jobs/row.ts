@@ -3,10 +3,23 @@ import type { Insertable, Selectable } from "kysely";
 import { CarrelError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type { JobTable } from "../stores/sql.ts";
-import type { Job, JobError, JobEvent, JobKind, JobStatus, NewJob, StageName } from "./job.ts";
+import type {
+  Job,
+  JobError,
+  JobEvent,
+  JobKind,
+  JobStatus,
+  NewJob,
+  RetryPolicy,
+  StageName,
+  WaitsFor,
+} from "./job.ts";
 
 export type JobRow = Selectable<JobTable>;
-export type NewJobRow = Omit<Insertable<JobTable>, "row">;
+export type NewJobRow = Omit<
+  Insertable<JobTable>,
+  "row" | "waits_for" | "wake_ms" | "losses" | "child_ends" | "place_json" | "pruned"
+>;
 
 /** A point of priority is worth this much waiting. */
 export const AGEING_MS = 60_000;
@@ -16,8 +29,10 @@ export const TOP_PRIORITY = 10;
 export const URGENT_PRIORITY = 8;
 /** The first try and three automatic ones. */
 export const DEFAULT_ATTEMPTS = 4;
-/** More than this no job gets, by hand or by losses. */
+/** More tries than this no job gets, and more losses in a row no job survives. */
 export const MOST_ATTEMPTS = 10;
+/** Seconds: longer than this no retry is put off. */
+const MOST_DELAY_S = 24 * 60 * 60;
 
 /** Ready order, ascending. A job gains one point of priority a minute without its row being touched. */
 export function rankOf(priority: number, runAtMs: number): number {
@@ -30,6 +45,7 @@ export function newRow(job: NewJob, nowMs: number): NewJobRow {
   const maxAttempts = job.maxAttempts ?? DEFAULT_ATTEMPTS;
   checkWhole("priority", priority, TOP_PRIORITY);
   checkWhole("maxAttempts", maxAttempts, MOST_ATTEMPTS);
+  for (const name of ["base_s", "most_s"] as const) checkSeconds(name, job.retry?.[name]);
   const runAtMs = job.runAtMs ?? nowMs;
   return {
     id: newId(job.kind === "noop" ? "job" : job.kind),
@@ -59,6 +75,9 @@ export function newRow(job: NewJob, nowMs: number): NewJobRow {
     created: isoTime(nowMs),
     started: null,
     completed: null,
+    waits: 0,
+    costs_json: "[]",
+    retry_json: job.retry === undefined ? null : JSON.stringify(job.retry),
   };
 }
 
@@ -68,6 +87,15 @@ function checkWhole(name: string, value: number, most: number): void {
     "invalid_parameters",
     `Cannot add the job: "${name}" must be a whole number from 1 to ${most}`,
     { details: { field: name } },
+  );
+}
+
+function checkSeconds(name: string, value: number | undefined): void {
+  if (value === undefined || (value >= 0 && value <= MOST_DELAY_S)) return;
+  throw new CarrelError(
+    "invalid_parameters",
+    `Cannot add the job: "retry.${name}" must be from 0 to ${MOST_DELAY_S} seconds`,
+    { details: { field: `retry.${name}` } },
   );
 }
 
@@ -89,6 +117,11 @@ export function toJob(row: Omit<JobRow, "row">): Job {
     runAt: isoTime(row.run_at_ms),
     parent: row.parent ?? undefined,
     user: row.user_id,
+    waitsFor: row.status === "waiting" ? (row.waits_for ?? "person") as WaitsFor : undefined,
+    wakeAt: row.status === "waiting" && row.wake_ms !== null ? isoTime(row.wake_ms) : undefined,
+    tries: row.attempt - row.waits,
+    ...(row.retry_json === null ? {} : { retry: JSON.parse(row.retry_json) as RetryPolicy }),
+    costs: row.costs_json === "[]" ? [] : JSON.parse(row.costs_json),
     error: row.error_json === null ? undefined : JSON.parse(row.error_json) as JobError,
     result: row.result_json === null ? undefined : JSON.parse(row.result_json),
     created: row.created,
@@ -128,4 +161,9 @@ let stamped = { ms: NaN, text: "" };
 export function isoTime(ms: number): string {
   if (stamped.ms !== ms) stamped = { ms, text: new Date(ms).toISOString() };
   return stamped.text;
+}
+
+/** Where a ready job stands. */
+export function rankedOf(job: Job): { rank: number; priority: number } {
+  return { priority: job.priority, rank: rankOf(job.priority, Date.parse(job.runAt)) };
 }

@@ -5,15 +5,16 @@ import { JOB_STATUSES, type JobStatus } from "./job.ts";
  * - `pending`: not due yet · `queued`: ready · `running`: an attempt has it · `waiting`: for a person
  * - `retrying`: failed, due again later · `cancelling`: told to stop, its attempt has not ended yet
  *
- * `running → queued` is a loss: the host died or went away. `failed → queued` and `cancelled → queued` are
+ * `pending`, `queued` and `retrying` → `failed`: what they were given to is gone. `running → queued` is a loss: the
+ * host died or went away, or ended its runner. `failed → queued` and `cancelled → queued` are
  * retries by hand.
  */
 const NEXT: Readonly<Record<JobStatus, readonly JobStatus[]>> = {
-  pending: ["queued", "cancelled"],
-  queued: ["running", "cancelled"],
+  pending: ["queued", "failed", "cancelled"],
+  queued: ["running", "failed", "cancelled"],
   running: ["completed", "failed", "retrying", "waiting", "cancelling", "queued"],
   waiting: ["queued", "failed", "cancelled"],
-  retrying: ["queued", "cancelled"],
+  retrying: ["queued", "failed", "cancelled"],
   cancelling: ["cancelled"],
   completed: [],
   failed: ["queued"],

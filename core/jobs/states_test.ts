@@ -30,6 +30,8 @@ Deno.test("statusesBefore() names the guard of each update", () => {
   assert.deepEqual(statusesBefore("running"), ["queued"]);
   assert.deepEqual(statusesBefore("completed"), ["running"]);
   assert.deepEqual(statusesBefore("pending"), []);
+  const failing = ["pending", "queued", "running", "waiting", "retrying"];
+  assert.deepEqual(statusesBefore("failed"), failing, "not what is being cancelled");
 });
 
 Deno.test("cancelled() ends what does not run, tells what runs, and leaves the rest alone", () => {

@@ -56,6 +56,9 @@ const insertRow = prepared<NewJobRow, unknown>((db, slot) =>
     created: slot("created"),
     started: slot("started"),
     completed: slot("completed"),
+    waits: slot("waits"),
+    costs_json: slot("costs_json"),
+    retry_json: slot("retry_json"),
   })
 );
 
@@ -85,33 +88,66 @@ export interface Added {
 
 /**
  * Adds a job, unless one of the same idempotency key, or equal work in flight, is there; the latter takes over
- * a higher priority. Throws `invalid_parameters`, and `cancelled` when its parent is.
+ * a higher priority. A child is never stood for by a job that is not its parent's, whose end its parent would not
+ * hear of; and it is at least as urgent as its parent. Throws `invalid_parameters`, `cancelled` when its parent is,
+ * and `conflict` for an idempotency key that stands for another request.
  */
 export async function addJob(tx: Tx, job: NewJob, nowMs: number): Promise<Added> {
   const before = await sameRequest(tx, job);
-  if (before !== undefined) return { job: toJob(before), event: undefined, raised: false };
-  const row = newRow(job, nowMs);
+  if (before !== undefined) {
+    // A parent that runs again may find another input for the child that it has begun.
+    if (job.parent === undefined) checkSame(before, job);
+    return { job: toJob(before), event: undefined, raised: false };
+  }
+  const parent = job.parent === undefined ? undefined : await openParent(tx, job.parent);
+  const priority = Math.max(job.priority ?? DEFAULT_PRIORITY, parent?.priority ?? 0);
+  let row = newRow({ ...job, priority }, nowMs);
   const standing = await equalWork(tx, job);
-  if (standing !== undefined) {
-    const raised = await raise(tx, standing, job.priority ?? DEFAULT_PRIORITY);
+  if (standing !== undefined && parent !== undefined && standing.parent !== parent.id) {
+    row = { ...row, flight_key: null };
+  } else if (standing !== undefined) {
+    const raised = await raise(tx, standing, priority);
     return { job: toJob(raised ?? standing), event: undefined, raised: raised !== undefined };
   }
-  if (job.parent !== undefined) await checkParent(tx, job.parent);
   await insertRow(tx, row);
   const event = await writeEvent(tx, row as EventColumns, nowMs);
   return { job: toJob(row as JobRow), event, raised: false };
 }
 
-async function sameRequest(tx: Tx, job: NewJob): Promise<JobRow | undefined> {
+/** What tells whether a request is a known one, or asks for what is under way. */
+export type Request = Pick<NewJob, "user" | "idempotencyKey" | "flightKey">;
+
+/** Whether `addJob` would answer with a job that is there. */
+export async function isKnown(db: Db, request: Request): Promise<boolean> {
+  return await sameRequest(db, request) !== undefined ||
+    await equalWork(db, request) !== undefined;
+}
+
+async function sameRequest(db: Db, job: Request): Promise<JobRow | undefined> {
   if (job.idempotencyKey === undefined) return undefined;
-  return await tx.selectFrom("job").selectAll()
+  return await db.selectFrom("job").selectAll()
     .where("user_id", "=", job.user).where("idempotency_key", "=", job.idempotencyKey)
     .executeTakeFirst();
 }
 
-async function equalWork(tx: Tx, job: NewJob): Promise<JobRow | undefined> {
+/** A key stands for one request: another one that is sent with it would be taken for done. */
+function checkSame(row: JobRow, job: NewJob): void {
+  const before = toJob(row);
+  // Of what was deleted for good, the input is not kept.
+  if ((before.input as { readonly deleted?: true } | null)?.deleted) return;
+  const isSame = before.kind === job.kind &&
+    row.input_json === JSON.stringify(job.input ?? null);
+  if (isSame) return;
+  throw new CarrelError(
+    "conflict",
+    `Cannot begin that: "${before.id}" was begun with the same idempotency key, and by another request`,
+    { details: { job: before.id } },
+  );
+}
+
+async function equalWork(db: Db, job: Request): Promise<JobRow | undefined> {
   if (job.flightKey === undefined) return undefined;
-  return await tx.selectFrom("job").selectAll()
+  return await db.selectFrom("job").selectAll()
     .where("flight_key", "=", job.flightKey)
     // Spelled out, else the partial index is not used.
     .where("status", "not in", END_STATUSES.map((status) => sql.lit(status)))
@@ -126,10 +162,10 @@ async function raise(tx: Tx, row: JobRow, priority: number): Promise<JobRow | un
     .where("row", "=", row.row).returningAll().executeTakeFirstOrThrow();
 }
 
-async function checkParent(tx: Tx, parent: string): Promise<void> {
-  const status = (await readRow(tx, parent)).status;
-  if (status !== "cancelling" && status !== "cancelled") return;
-  throw new CarrelError("cancelled", `Cannot add a job below "${parent}": it was cancelled`);
+async function openParent(tx: Tx, id: string): Promise<JobRow> {
+  const parent = await readRow(tx, id);
+  if (parent.status !== "cancelling" && parent.status !== "cancelled") return parent;
+  throw new CarrelError("cancelled", `Cannot add a job below "${id}": it was cancelled`);
 }
 
 /** Appends the event that an updated row tells of. */
@@ -149,11 +185,18 @@ export async function readRow(db: Db, id: string): Promise<JobRow> {
 }
 
 /** Events after a sequence number, in order; `plugin` is the job's. */
-export async function readEvents(db: Db, id: string, afterSeq: number): Promise<JobEvent[]> {
-  const rows = await db.selectFrom("job_event").innerJoin("job", "job.id", "job_event.job_id")
+export async function readEvents(
+  db: Db,
+  id: string,
+  afterSeq: number,
+  limit?: number,
+): Promise<JobEvent[]> {
+  let query = db.selectFrom("job_event").innerJoin("job", "job.id", "job_event.job_id")
     .selectAll("job_event").select("job.plugin")
     .where("job_id", "=", id).where("job_event.seq", ">", afterSeq)
-    .orderBy("job_event.seq").execute();
+    .orderBy("job_event.seq");
+  if (limit !== undefined) query = query.limit(limit);
+  const rows = await query.execute();
   return rows.map((row) => ({
     job_id: row.job_id,
     seq: row.seq,
@@ -166,20 +209,33 @@ export async function readEvents(db: Db, id: string, afterSeq: number): Promise<
   }));
 }
 
-/** Newest first. Throws `invalid_parameters` for a cursor that is none of ours. */
-export async function listJobs(db: Db, filter: JobFilter): Promise<Page<Job>> {
-  const limit = Math.min(Math.max(Math.trunc(filter.limit ?? 50), 1), 200);
-  let query = db.selectFrom("job").selectAll();
-  if (filter.status !== undefined) query = query.where("status", "=", filter.status);
-  if (filter.status !== undefined && filter.status !== "queued") {
+/** The jobs that a filter means, unordered and unbounded. */
+export function matching(db: Db, filter: Omit<JobFilter, "limit" | "cursor">) {
+  const { kind, plugin, code, parent, user, since } = filter;
+  const status = filter.status ?? (code === undefined ? undefined : "failed");
+  let query = db.selectFrom("job");
+  if (status !== undefined) query = query.where("status", "=", status);
+  // Said, else the index of all but the queued ones is not used.
+  if (status !== undefined && status !== "queued") {
     query = query.where("status", "<>", sql.lit("queued"));
   }
-  if (filter.kind !== undefined) query = query.where("kind", "=", filter.kind);
-  if (filter.parent !== undefined) query = query.where("parent", "=", filter.parent);
+  if (kind !== undefined) query = query.where("kind", "=", kind);
+  if (plugin !== undefined) query = query.where("plugin", "=", plugin);
+  if (code !== undefined) query = query.where(sql`error_json ->> 'code'`, "=", code);
+  if (parent !== undefined) query = query.where("parent", "=", parent);
+  if (user !== undefined) query = query.where("user_id", "=", user);
+  if (since !== undefined) query = query.where(sql`coalesce(completed, created)`, ">=", since);
+  return query;
+}
+
+/** Newest first. Throws `bad_request` for a cursor that is none of ours. */
+export async function listJobs(db: Db, filter: JobFilter): Promise<Page<Job>> {
+  const limit = Math.min(Math.max(Math.trunc(filter.limit ?? 50), 1), 200);
+  let query = matching(db, filter).selectAll();
   if (filter.cursor !== undefined) {
     if (!/^\d{1,15}$/.test(filter.cursor)) {
       throw new CarrelError(
-        "invalid_parameters",
+        "bad_request",
         "Cannot list jobs: the cursor is not one of this list",
       );
     }

@@ -1,4 +1,5 @@
 /** For tests of jobs: real stores in memory or in a folder, and a clock that is turned by hand. */
+import { DatabaseSync } from "node:sqlite";
 import { EventBus } from "../events.ts";
 import { type BlobKeeper, createBlobKeeper } from "../stores/blobs.ts";
 import { openObjectsFs } from "../stores/objects_fs.ts";
@@ -122,6 +123,19 @@ export async function within<T>(
   }
 }
 
+/** Waits for a condition that nothing tells of. Rejects when that takes longer than any healthy machine needs. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what = "condition",
+  ms = 30_000,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (!await condition()) {
+    if (performance.now() > end) throw new Error(`timed out: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
 /** A handler's door: it says when someone stands before it, and lets him through when told. */
 export function createDoor() {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
@@ -134,4 +148,36 @@ export function createDoor() {
       await opened;
     },
   };
+}
+
+/** The plans of the statements on jobs that are prepared for the first time while `work` runs. */
+export async function plansOf(shop: Workshop, work: () => Promise<unknown>): Promise<string[]> {
+  const { prepare } = DatabaseSync.prototype;
+  const statements: string[] = [];
+  DatabaseSync.prototype.prepare = function (statement, ...rest) {
+    if (/(from|update) "job"/.test(statement)) statements.push(statement);
+    return prepare.call(this, statement, ...rest);
+  };
+  try {
+    await work();
+  } finally {
+    DatabaseSync.prototype.prepare = prepare;
+  }
+  using db = new DatabaseSync(`${shop.dir}/carrel.db`, { readOnly: true });
+  return statements.map((statement) =>
+    db.prepare(`explain query plan ${statement}`).all().map(({ detail }) => detail).join("\n")
+  );
+}
+
+/** A store that counts the statements outside of transactions. */
+export function counting(sql: SqlStore): { readonly sql: SqlStore; statements(): number } {
+  let statements = 0;
+  const db = sql.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    async transformResult({ result }) {
+      statements++;
+      return result;
+    },
+  });
+  return { sql: { ...sql, db }, statements: () => statements };
 }

@@ -1,6 +1,7 @@
 /** A job's story without a gap: what is on disk first, then what comes live. */
 import type { Kysely } from "kysely";
 import { CarrelError } from "../errors.ts";
+import { createFanOut, type FanOut } from "../fan_out.ts";
 import type { Database } from "../stores/sql.ts";
 import type { Hub } from "./hub.ts";
 import { isEnded, type Job, type JobEvent, type JobStatus } from "./job.ts";
@@ -16,40 +17,42 @@ export interface WatchOptions {
 /**
  * Events in order, until the job has ended, the signal is aborted or the hub is closed. Throws `not_found`.
  */
-export async function* watch(
-  db: Kysely<Database>,
-  hub: Hub,
-  id: string,
-  { afterSeq = 0, signal }: WatchOptions,
-): AsyncGenerator<JobEvent, void, void> {
-  const inbox = createInbox(hub, id, signal);
-  try {
-    // Subscribed before reading, so that nothing falls in between; what comes twice is dropped by its number.
-    const row = await readRow(db, id);
-    let last = Math.min(afterSeq, row.seq);
-    let backlog = await readEvents(db, id, last);
-    if (backlog.length === 0 && isEnded(row.status as JobStatus)) return;
-    for (;;) {
-      for (const event of backlog) {
-        if (signal?.aborted) return;
-        last = event.seq;
-        yield event;
-      }
-      // An end within the backlog may have been followed by a retry by hand.
-      const newest = backlog.at(-1);
-      if (newest !== undefined && isEnded(newest.status)) return;
+export type Watch = (id: string, options: WatchOptions) => AsyncGenerator<JobEvent, void, void>;
 
-      backlog = [];
-      while (backlog.length === 0) {
-        const event = await inbox.next();
-        if (event === undefined) return;
-        if (event.seq <= last) continue;
-        backlog = event.seq === last + 1 ? [event] : await readEvents(db, id, last);
-      }
-    }
-  } finally {
-    inbox.close();
+/** However many watch a job, its row and its events are read once for all of them. */
+export function createWatch(db: Kysely<Database>, hub: Hub): Watch {
+  const stories = new Map<string, FanOut<JobEvent, never>>();
+
+  function storyOf(id: string): FanOut<JobEvent, never> {
+    const known = stories.get(id);
+    if (known !== undefined) return known;
+    let endedBefore = false;
+    const story = createFanOut<JobEvent>({
+      async newest() {
+        const row = await readRow(db, id);
+        endedBefore = isEnded(row.status as JobStatus);
+        return row.seq;
+      },
+      async read(afterSeq, upToSeq, limit) {
+        const events = await readEvents(db, id, afterSeq, limit);
+        return events.filter(({ seq }) => seq <= upToSeq);
+      },
+      // Of the newest only: an end further back was followed by a retry by hand.
+      isOver: (last) => last === undefined ? endedBefore : isEnded(last.status),
+      onEmpty() {
+        unsubscribe();
+        stories.delete(id);
+      },
+    });
+    // Before anything is read, so that nothing falls in between.
+    const unsubscribe = hub.subscribe(id, story.offer, story.close);
+    stories.set(id, story);
+    return story;
   }
+
+  return async function* watch(id, { afterSeq = 0, signal }) {
+    yield* storyOf(id).follow({ afterSeq, signal });
+  };
 }
 
 /** Resolves with the job once it has ended. Throws `not_found`, the signal's reason, or `shutting_down`. */

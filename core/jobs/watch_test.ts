@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { JobEvent } from "./job.ts";
 import { noopHandler } from "./noop.ts";
-import { createDoor, noop, openWorkshop, within } from "./testing.ts";
+import { counting, createDoor, noop, openWorkshop, within } from "./testing.ts";
 
 async function collect(events: AsyncIterable<JobEvent>): Promise<number[]> {
   const seen: number[] = [];
@@ -124,4 +124,49 @@ Deno.test("finished() waits through a retry", async () => {
   const waiting = engine.jobs.finished(id);
   door.open();
   assert.equal((await within(waiting)).status, "completed");
+});
+
+Deno.test("watch() costs one read for 500 listeners on one job, and none for those that come while they listen", async () => {
+  await using shop = await openWorkshop();
+  const { promise: go, resolve: letGo } = Promise.withResolvers<void>();
+  const counted = counting(shop.sql);
+  const engine = shop.engine({
+    sql: counted.sql,
+    handlers: {
+      noop: {
+        async run(run) {
+          for (let index = 0; index < 60; index++) {
+            if (index === 30) await go;
+            await run.stage({
+              name: "processing",
+              executor: "host",
+              digest: `${index}`,
+              from: index,
+            }, async () => {});
+          }
+        },
+      },
+    },
+  });
+  await engine.start();
+  const { id } = await engine.jobs.add(noop());
+  const first = engine.jobs.watch(id, {})[Symbol.asyncIterator]();
+  // Queued, claimed, and 30 stages.
+  while ((await within(first.next())).value!.seq < 32);
+  await first.return!();
+
+  const before = counted.statements();
+  const watchers = Array.from({ length: 500 }, () => collect(engine.jobs.watch(id, {})));
+  const live = engine.jobs.watch(id, {})[Symbol.asyncIterator]();
+  while ((await within(live.next())).value!.seq < 32);
+  assert.equal(counted.statements() - before, 2, "the row and its events, once");
+  watchers.push(...Array.from({ length: 20 }, () => collect(engine.jobs.watch(id, {}))));
+  watchers.push(collect(engine.jobs.watch(id, { afterSeq: 7 })));
+  letGo();
+  const all = Array.from({ length: 63 }, (_, index) => index + 1);
+  const seen = await within(Promise.all(watchers));
+  assert.deepEqual(seen.pop(), all.slice(7));
+  for (const one of seen) assert.deepEqual(one, all);
+  await live.return!();
+  assert.equal(counted.statements() - before, 2, "what is live is read by nobody");
 });

@@ -15,8 +15,8 @@ export interface Run {
   readonly patterns: Map<string, Pattern>;
 }
 
-export function startRun(): Run {
-  return { steps: MAX_STEPS, patterns: new Map() };
+export function startRun(steps = MAX_STEPS): Run {
+  return { steps, patterns: new Map() };
 }
 
 /** Throws `TooMuch`. */

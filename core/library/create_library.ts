@@ -2,6 +2,7 @@
 import { CarrelError } from "../errors.ts";
 import { cleanText } from "../plain_json.ts";
 import { checkAgainst } from "../json_schema.ts";
+import type { NewJob } from "../jobs/job.ts";
 import type { Jobs } from "../jobs/jobs.ts";
 import type { Network } from "../network/private.ts";
 import { siteOf } from "../network/site.ts";
@@ -9,8 +10,10 @@ import { sniffMediaType } from "../plugins/media.ts";
 import type { Plugin, Plugins } from "../plugins/plugins.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import type { SqlStore } from "../stores/sql.ts";
+import type { EventLog } from "../event_log/event_log.ts";
 import type { EventBus } from "../events.ts";
-import { getArtifact, listArtifacts } from "./artifact_rows.ts";
+import { deleteArtifact } from "./artifact_delete.ts";
+import { getArtifact, listArtifacts, noteArtifact, viewArtifacts } from "./artifact_rows.ts";
 import { contentByIds, getContent, listContent } from "./content_rows.ts";
 import { deleteContent } from "./delete.ts";
 import type { ExportJobInput } from "./export_pipeline.ts";
@@ -40,8 +43,9 @@ export function createLibrary(parts: {
   plugins: Plugins;
   network: Network;
   events: EventBus;
+  eventLog?: Pick<EventLog, "append" | "wake"> | undefined;
 }): Library {
-  const { sql, blobs, jobs, plugins, network, events } = parts;
+  const { sql, blobs, jobs, plugins, network, events, eventLog } = parts;
 
   /** The plugin that the request names, or the best one of those that match. */
   function choose(named: string | undefined, able: readonly Plugin[], kind: string, thing: string) {
@@ -69,8 +73,13 @@ export function createLibrary(parts: {
     };
   }
 
-  function addImport(plugin: Plugin, input: ImportInput, options: ImportOptions, actor: Actor) {
-    return jobs.add({
+  function newImport(
+    plugin: Plugin,
+    input: ImportInput,
+    options: ImportOptions,
+    actor: Actor,
+  ): NewJob {
+    return {
       kind: "import",
       plugin: plugin.id,
       site: input.upload ? undefined : siteOf(new URL(input.url).hostname),
@@ -86,11 +95,11 @@ export function createLibrary(parts: {
         input.metadata ?? null,
         actor.user,
       ]),
-    });
+    };
   }
 
-  return {
-    async importUrl(url, options, actor) {
+  const library: Library = {
+    async importJob(url, options, actor) {
       const source = await network.checkSource(url);
       const plugin = choose(options.plugin, plugins.matchUrl(source.url), "import", `"${url}"`);
       const input: ImportInput = {
@@ -98,7 +107,11 @@ export function createLibrary(parts: {
         ...fieldsOf(options),
         pinned: options.plugin !== undefined,
       };
-      return await addImport(plugin, input, options, actor);
+      return newImport(plugin, input, options, actor);
+    },
+
+    async importUrl(url, options, actor) {
+      return await jobs.add(await library.importJob(url, options, actor));
     },
 
     async importUpload(given: Upload, options, actor) {
@@ -129,13 +142,13 @@ export function createLibrary(parts: {
           ...fields,
           pinned: options.plugin !== undefined,
         };
-        return await addImport(plugin, input, options, actor);
+        return await jobs.add(newImport(plugin, input, options, actor));
       } finally {
         await blobs.release(owner);
       }
     },
 
-    async export(options: ExportOptions, actor) {
+    async exportJob(options: ExportOptions, actor) {
       const wanted = [...new Set(options.sourceIds)];
       const found = new Map((await contentByIds(sql.db, wanted)).map((c) => [c.id, c]));
       const missing = wanted.filter((id) => !found.has(id));
@@ -165,7 +178,7 @@ export function createLibrary(parts: {
         versionOf: options.versionOf,
         reason: options.reason,
       };
-      return await jobs.add({
+      return {
         kind: "export",
         plugin: plugin.id,
         input,
@@ -173,14 +186,19 @@ export function createLibrary(parts: {
         priority: options.priority,
         idempotencyKey: options.idempotencyKey,
         flightKey: JSON.stringify(["export", plugin.id, input, actor.user]),
-      });
+      };
+    },
+
+    async export(options, actor) {
+      return await jobs.add(await library.exportJob(options, actor));
     },
 
     listContent: (filter) => listContent(sql.db, filter),
     getContent: (id) => getContent(sql.db, id),
 
-    async deleteContent(id, { hard }) {
-      const freed = await deleteContent(sql, id, hard);
+    async deleteContent(id, { hard }, { user }) {
+      const freed = await deleteContent(sql, id, hard, { log: eventLog, user });
+      eventLog?.wake();
       // Those that other contents, artifacts or jobs refer to stay.
       if (hard) {
         await blobs.sweep({ only: freed, olderThanMs: 0 });
@@ -189,8 +207,25 @@ export function createLibrary(parts: {
       events.emit("content.deleted", { content: id, hard });
     },
 
-    listArtifacts: (filter) => listArtifacts(sql.db, filter),
-    getArtifact: (id) => getArtifact(sql.db, id),
+    async listArtifacts(filter, actor) {
+      const { items, cursor } = await listArtifacts(sql.db, filter);
+      return { items: await viewArtifacts(sql.db, items, actor), cursor };
+    },
+    async getArtifact(id, actor) {
+      const [view] = await viewArtifacts(sql.db, [await getArtifact(sql.db, id)], actor);
+      return view!;
+    },
+    noteArtifact: (id, event, actor) => noteArtifact(sql.db, id, event, actor),
+
+    async deleteArtifact(id, { hard }, { user }) {
+      const freed = await sql.transaction((tx) =>
+        deleteArtifact(tx, id, { hard, user, log: eventLog })
+      );
+      eventLog?.wake();
+      if (!hard) return;
+      await blobs.sweep({ only: freed, olderThanMs: 0 });
+      await sql.forgetText();
+    },
 
     async file(owner, name) {
       const { files } = owner.startsWith("artifact_")
@@ -207,4 +242,5 @@ export function createLibrary(parts: {
 
     open: (file: StoredFile, range) => blobs.open(file.digest, range),
   };
+  return library;
 }

@@ -5,6 +5,8 @@
 import { type Kysely, sql } from "kysely";
 import { createBreather } from "../breathe.ts";
 import { CarrelError } from "../errors.ts";
+import { type EventLog, HOST_USER } from "../event_log/event_log.ts";
+import { redactEvents } from "../event_log/event_rows.ts";
 import { CHECKPOINT_TYPE } from "../jobs/checkpoint.ts";
 import { END_STATUSES, type StageRecord } from "../jobs/job.ts";
 import type { Database, SqlStore, Tx } from "../stores/sql.ts";
@@ -22,6 +24,10 @@ export async function deleteContent(
   store: SqlStore,
   id: string,
   hard: boolean,
+  { log, user = HOST_USER }: {
+    readonly log?: Pick<EventLog, "append"> | undefined;
+    readonly user?: string | undefined;
+  } = {},
 ): Promise<readonly string[]> {
   return await store.transaction(async (tx) => {
     const row = await tx.selectFrom("content")
@@ -44,6 +50,7 @@ export async function deleteContent(
     if (!hard) {
       await tx.updateTable("content").set({ status: "deleted", updated: now }).where("id", "=", id)
         .execute();
+      await log?.append(tx, { name: "content.deleted", subject: id, payload: { hard }, user });
       return [];
     }
     const revisions = await tx.selectFrom("revision")
@@ -65,7 +72,9 @@ export async function deleteContent(
     }).where("id", "=", id).execute();
     await redactParts(tx, id, titles);
     await redactExports(tx, id, titles);
+    await redactEvents(tx, [id]);
     const blobs = await redactImports(tx, row);
+    await log?.append(tx, { name: "content.deleted", subject: id, payload: { hard }, user });
     return [
       ...new Set([...revisions.flatMap((r) => [r.original_digest, r.text_digest]), ...blobs]),
     ];
@@ -158,6 +167,7 @@ async function redactImports(
       }),
     }).where("id", "=", job.id).execute();
     await tx.updateTable("job_event").set({ message: null }).where("job_id", "=", job.id).execute();
+    await redactEvents(tx, [job.id]);
   }
   return blobs;
 }

@@ -12,7 +12,9 @@ import type {
   Plain,
 } from "../../sdk/types.ts";
 import type { Pool } from "../../sandbox/types.ts";
+import { guestOfJob, type JobGuestParts } from "../capabilities/guest_services.ts";
 import { CarrelError } from "../errors.ts";
+import type { ArtifactCreated, EventLog } from "../event_log/event_log.ts";
 import { newId } from "../ids.ts";
 import type { JobHandler, JobRun } from "../jobs/job.ts";
 import type { Plugins } from "../plugins/plugins.ts";
@@ -35,12 +37,16 @@ export interface ExportJobInput {
 }
 
 export function exportHandler(
-  { sql, blobs, plugins, pool, prompts }: {
+  { sql, blobs, plugins, pool, prompts, eventLog, guests }: {
     sql: SqlStore;
     blobs: BlobKeeper;
     plugins: Plugins;
     pool: Pool;
     prompts: Pick<Prompts, "examine">;
+    /** What plugins have of the host while they work. @default nothing */
+    guests?: JobGuestParts | undefined;
+    /** Is told of new artifacts. */
+    eventLog?: Pick<EventLog, "append"> | undefined;
   },
 ): JobHandler<Composed> {
   async function compose(run: JobRun, input: ExportJobInput): Promise<Composed> {
@@ -60,13 +66,17 @@ export function exportHandler(
       now: run.job.created,
       ...(typeof title === "string" && title !== "" ? { title } : {}),
     };
+    const guest = guests &&
+      await guestOfJob(guests, run, { plugin: plugin.id, method: "generate" });
     const answer = await desk.call("generate", [asked, input.parameters as Record<string, Plain>], {
+      ...guest?.options,
       signal: run.signal,
       job: { id: run.job.id, idempotencyKey: run.job.id },
       onProgress: (fraction, message) => run.progress(15 + 75 * fraction, message),
+      onLog: ({ level, message }) => run.log(level, message),
     }).catch(async (error) => {
       const { job } = run;
-      throw await prompts.examine({ job, plugin: plugin.id, error, uses: desk.uses() });
+      throw await (guest ?? prompts).examine({ job, plugin: plugin.id, error, uses: desk.uses() });
     });
     const output = parseOutput(answer, plugin.id);
     const chunks = Object.fromEntries(sources.map((s) => [s.id, s.chunks.length]));
@@ -130,6 +140,18 @@ export function exportHandler(
         job,
         versionOf: input.versionOf,
         reason: input.reason,
+      });
+      await eventLog?.append(tx, {
+        name: "artifact.created",
+        subject: id,
+        payload: {
+          artifact: id,
+          type: input.format,
+          title: composed.title,
+          state: "ready",
+          job: job.id,
+        } satisfies ArtifactCreated,
+        user: job.user,
       });
       return { artifact: id };
     },

@@ -9,6 +9,13 @@ export interface ImportInput {
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /** Whether the operator chose the plugin: then no other one takes its place. */
   readonly pinned: boolean;
+  /** Of an item of a list. */
+  readonly within?: {
+    /** 1 for an item of what was asked for, 2 for an item of that. */
+    readonly depth: number;
+    /** How many items it may have in turn. */
+    readonly room: number;
+  } | undefined;
   /** What was imported has been deleted for good: of the input, nothing but this is left. */
   readonly deleted?: true | undefined;
 }
@@ -22,4 +29,10 @@ export interface Download {
   readonly name: string;
   /** Where they came from in the end. */
   readonly url: string;
+}
+
+/** Names equal work: an import of the same thing, by the same plugin, for the same person. */
+export function importFlightKey(plugin: string, input: ImportInput, user: string): string {
+  const { url, collection, metadata } = input;
+  return JSON.stringify(["import", plugin, url, collection, metadata ?? null, user]);
 }

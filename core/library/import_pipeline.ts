@@ -2,15 +2,18 @@
  * The import job: download and extract in the plugin's runner, cut into passages and store on the host.
  * Each stage leaves a checkpoint, so that a retry does not fetch or extract again what it has.
  */
+import { guestOfJob, type JobGuestParts } from "../capabilities/guest_services.ts";
 import { CarrelError } from "../errors.ts";
-import type { Job, JobHandler, JobRun } from "../jobs/job.ts";
+import type { EventLog } from "../event_log/event_log.ts";
+import type { ChildCounts, Job, JobHandler, JobRun } from "../jobs/job.ts";
 import { sniffMediaType } from "../plugins/media.ts";
 import type { Plugin, Plugins } from "../plugins/plugins.ts";
 import type { BlobKeeper } from "../stores/blobs.ts";
 import { type Desk, type Pool, SandboxError } from "../../sandbox/types.ts";
 import type { Download, ImportInput } from "./import_input.ts";
 import { chunkMarkdown } from "./chunks.ts";
-import { parseExtracted, parseRaw, withOverrides } from "./plugin_output.ts";
+import { importItems, type ItemParts, retryItems } from "./import_items.ts";
+import { parseExtraction, parseRaw, withOverrides } from "./plugin_output.ts";
 import { type ImportedContent, saveContent, saveUnchanged } from "./save_content.ts";
 import { findUnchanged } from "./content_rows.ts";
 import type { Prompts } from "../prompts/prompts.ts";
@@ -28,15 +31,21 @@ interface Parts {
   readonly plugins: Plugins;
   readonly pool: Pool;
   readonly prompts: Pick<Prompts, "examine">;
+  /** What plugins have of the host while they work. @default nothing */
+  readonly guests?: JobGuestParts | undefined;
+  readonly jobs: ItemParts["jobs"];
+  /** Is told of new content. */
+  readonly eventLog?: Pick<EventLog, "append"> | undefined;
 }
 
 interface ImportParts extends Parts {
   readonly redirects: Redirects;
 }
 
-type Imported = { readonly unchanged: { content: string; revision: string } } | {
-  readonly save: ImportedContent;
-};
+type Imported =
+  | { readonly unchanged: { content: string; revision: string } }
+  | { readonly save: ImportedContent }
+  | { readonly items: ChildCounts };
 
 export function importHandler(parts: ImportParts): JobHandler<Imported> {
   const { sql, blobs, plugins, redirects } = parts;
@@ -45,6 +54,12 @@ export function importHandler(parts: ImportParts): JobHandler<Imported> {
     const input = run.job.input as ImportInput;
     if (input.deleted) {
       throw new CarrelError("gone", "Cannot import it again: what was imported has been deleted");
+    }
+    if (input.upload === undefined && run.job.plugin === undefined) {
+      throw new CarrelError(
+        "no_plugin",
+        `Cannot import "${input.url}": no enabled plugin takes it`,
+      );
     }
     // The runner that downloads extracts as well, if the same plugin does both.
     const desks = new Desks(parts, run);
@@ -77,14 +92,19 @@ export function importHandler(parts: ImportParts): JobHandler<Imported> {
           executor: "plugin",
           digest: await stageDigest(plugins, plugin.id),
           from: 30,
-          parse: (stored) => parseExtracted(stored, plugin.id),
+          parse: (stored) => parseExtraction(stored, plugin.id),
         },
         async () => {
           const desk = desks.current(plugin.id) ?? await desks.open(plugin.id, input.url);
           const raw = { bytes, mediaType, url: download.url, filename: download.name };
-          return parseExtracted(await desks.call(desk, "extract", [raw], [30, 80]), plugin.id);
+          return parseExtraction(await desks.call(desk, "extract", [raw], [30, 80]), plugin.id);
         },
       );
+      if ("items" in extracted) {
+        // They may take long: nobody needs the runner meanwhile.
+        await desks.close();
+        return { items: await importItems(parts, run, extracted.items) };
+      }
       const passages = await chunkMarkdown(extracted.markdown, extracted.pages, run.signal);
       run.progress(90, "storing");
       return {
@@ -164,9 +184,11 @@ export function importHandler(parts: ImportParts): JobHandler<Imported> {
   return {
     run,
     async commit(tx, value, job) {
-      if ("save" in value) return await saveContent(tx, value.save, job);
+      if ("items" in value) return value;
+      if ("save" in value) return await saveContent(tx, value.save, job, parts.eventLog);
       return await saveUnchanged(tx, value.unchanged, (job.input as ImportInput).metadata);
     },
+    onRetry: retryItems,
   };
 }
 
@@ -194,7 +216,7 @@ class Desks {
   #open: { plugin: string; url: string; desk: Desk } | undefined;
 
   constructor(
-    private readonly parts: Pick<Parts, "plugins" | "pool" | "prompts">,
+    private readonly parts: Pick<Parts, "plugins" | "pool" | "prompts" | "guests">,
     private readonly run: JobRun,
   ) {}
 
@@ -221,16 +243,20 @@ class Desks {
     args: readonly unknown[],
     [from, to]: readonly [number, number],
   ): Promise<unknown> {
-    const { job, signal, progress } = this.run;
+    const { job, signal, progress, log } = this.run;
+    const { guests, prompts } = this.parts;
+    const plugin = this.#open?.plugin ?? "";
+    const guest = guests && await guestOfJob(guests, this.run, { plugin, method });
     try {
       return await desk.call(method, args, {
+        ...guest?.options,
         signal,
         job: { id: job.id, idempotencyKey: job.id },
         onProgress: (fraction, message) => progress(from + (to - from) * fraction, message),
+        onLog: ({ level, message }) => log(level, message),
       });
     } catch (error) {
-      const plugin = this.#open?.plugin ?? "";
-      throw await this.parts.prompts.examine({ job, plugin, error, uses: desk.uses() });
+      throw await (guest ?? prompts).examine({ job, plugin, error, uses: desk.uses() });
     }
   }
 

@@ -1,9 +1,12 @@
 /** The use cases of the library: what HTTP and the command line call. */
-import type { ContentType } from "../../sdk/types.ts";
 import type { Actor } from "../auth/actor.ts";
-import type { Job } from "../jobs/job.ts";
+import type { ContentType } from "../../sdk/types.ts";
+import type { Job, NewJob } from "../jobs/job.ts";
 import type { Page } from "../jobs/jobs.ts";
 import type { ByteRange } from "../stores/objects.ts";
+import type { ArtifactFilter, ArtifactView, ReaderEvent, Sibling } from "./artifact.ts";
+
+export type { Artifact } from "./artifact.ts";
 
 /** A file of a content or an artifact: a blob with a name. */
 export interface StoredFile {
@@ -13,6 +16,10 @@ export interface StoredFile {
   readonly digest: string;
   /** Bytes. */
   readonly size: number;
+  /** BCP 47, of a file of an artifact of which it was said. */
+  readonly language?: string | undefined;
+  /** Which of the artifact's formats it is. */
+  readonly format?: string | undefined;
 }
 
 export interface Content {
@@ -37,24 +44,6 @@ export interface Content {
   readonly files: readonly StoredFile[];
   readonly created: string;
   readonly updated: string;
-}
-
-export interface Artifact {
-  readonly id: string;
-  readonly type: string;
-  readonly title: string;
-  readonly sources: readonly { readonly content: string; readonly revision: string }[];
-  /** The first is the artifact; the others go with it. */
-  readonly files: readonly StoredFile[];
-  readonly size: number;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly plugin: string;
-  readonly pluginDigest: string;
-  readonly job: string;
-  readonly user: string;
-  readonly versionOf: string | undefined;
-  readonly created: string;
 }
 
 export interface Upload {
@@ -101,16 +90,29 @@ export interface Library {
   importUpload(upload: Upload, options: ImportOptions, actor: Actor): Promise<Job>;
   /** Starts an export. Throws `source_missing`, `no_plugin`, `invalid_parameters`. */
   export(options: ExportOptions, actor: Actor): Promise<Job>;
+  /** The job that `importUrl` would add, for one who adds it in a transaction of his own. Throws as that does. */
+  importJob(url: string, options: ImportOptions, actor: Actor): Promise<NewJob>;
+  /** The job that `export` would add. Throws as that does. */
+  exportJob(options: ExportOptions, actor: Actor): Promise<NewJob>;
 
   listContent(filter: ContentFilter, actor: Actor): Promise<Page<Content>>;
   getContent(id: string, actor: Actor): Promise<Content>;
   /** Soft: hidden from lists and search. Hard: rows and blobs go; a tombstone stays in the lineage. */
   deleteContent(id: string, options: { hard: boolean }, actor: Actor): Promise<void>;
-  listArtifacts(
-    filter: { limit?: number | undefined; cursor?: string | undefined },
+  /** Newest first. */
+  listArtifacts(filter: ArtifactFilter, actor: Actor): Promise<Page<ArtifactView>>;
+  /** Throws `not_found`; `gone` for one that was deleted. */
+  getArtifact(
+    id: string,
     actor: Actor,
-  ): Promise<Page<Artifact>>;
-  getArtifact(id: string, actor: Actor): Promise<Artifact>;
+  ): Promise<ArtifactView & { readonly siblings: readonly Sibling[] }>;
+  /** Notes what a reader has done with it; the first time counts. Throws as `getArtifact`. */
+  noteArtifact(id: string, event: ReaderEvent, actor: Actor): Promise<void>;
+  /**
+   * Soft: hidden from lists, its files kept. Hard: its row and files go, and what the calls of ended runs keep of its
+   * text; a tombstone stays in the lineage. Throws `not_found`, and `conflict` while its run needs it.
+   */
+  deleteArtifact(id: string, options: { hard: boolean }, actor: Actor): Promise<void>;
 
   /** A file of a content or an artifact, by name. */
   file(owner: string, name: string, actor: Actor): Promise<StoredFile>;

@@ -6,8 +6,10 @@ import {
   CONTENT_TYPES,
   type ExportOutput,
   type ExtractedContent,
+  type ExtractedItems,
   type RawContent,
 } from "../../sdk/types.ts";
+import { parseSource } from "../network/private.ts";
 import { MAX_PASSAGES } from "./chunks.ts";
 import { label, metadataSchema, ownFields, text } from "./metadata.ts";
 
@@ -33,6 +35,25 @@ const extractedSchema = z.object({
   pages: z.array(z.object({ page: z.number().int(), offset: z.number().int().nonnegative() }))
     .max(100_000).optional(),
   warnings: z.array(label(1000)).max(100).optional(),
+});
+
+/** Items of one list. */
+export const MAX_ITEMS = 10_000;
+
+const itemsSchema = z.object({
+  items: z.array(z.object({
+    url: z.string().transform((url, context) => {
+      try {
+        return parseSource(url).href;
+      } catch (error) {
+        if (!(error instanceof CarrelError)) throw error;
+        context.addIssue({ code: "custom", message: error.message });
+        return z.NEVER;
+      }
+    }),
+    title: label(1000).optional(),
+    metadata: metadataSchema.optional(),
+  })).max(MAX_ITEMS),
 });
 
 /** Bytes of a name, UTF-8, that every file system takes. */
@@ -104,6 +125,22 @@ export function parseExtracted(value: unknown, plugin: string): ExtractedContent
     );
   }
   return extracted as ExtractedContent;
+}
+
+/** The first of each URL, as an address of a source is written. Throws `CarrelError` `invalid_output`. */
+export function parseItems(value: unknown, plugin: string): ExtractedItems {
+  const { items } = parse(itemsSchema, value, plugin, "extract");
+  const byUrl = new Map(items.map((item) => [item.url, item]).reverse() as [string, unknown][]);
+  return { items: [...byUrl.values()].reverse() } as ExtractedItems;
+}
+
+/** A content, or a list of items where there is one. Throws `CarrelError` `invalid_output`. */
+export function parseExtraction(
+  value: unknown,
+  plugin: string,
+): ExtractedContent | ExtractedItems {
+  const isList = typeof value === "object" && value !== null && Object.hasOwn(value, "items");
+  return isList ? parseItems(value, plugin) : parseExtracted(value, plugin);
 }
 
 /** Throws `CarrelError` `invalid_output`. */

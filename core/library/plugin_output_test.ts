@@ -3,6 +3,7 @@ import { MAX_METADATA_BYTES } from "./metadata.ts";
 import {
   MAX_ATTRIBUTIONS,
   parseExtracted,
+  parseExtraction,
   parseOutput,
   parseOverrides,
   parseRaw,
@@ -200,4 +201,39 @@ Deno.test("parseOverrides() takes a title and metadata, and cleans them", () => 
     code: "invalid_parameters",
     message: /title/,
   });
+});
+
+Deno.test("parseExtraction() takes a list of items, each address once", () => {
+  const metadata = { language: "en" };
+  const list = parseExtraction({
+    items: [
+      { url: "https://x.org/a#top", title: " One\n", metadata },
+      { url: "HTTPS://X.org/a", title: "Again" },
+      { url: "http://x.org" },
+    ],
+  }, "import.x");
+  assert.deepEqual(list, {
+    items: [{ url: "https://x.org/a", title: "One", metadata }, { url: "http://x.org/" }],
+  });
+  assert.equal("items" in parseExtraction(good, "import.x"), false);
+});
+
+Deno.test("parseExtraction() refuses a list that is too long, or leads nowhere", () => {
+  const many = Array.from({ length: 10_001 }, (_, index) => ({ url: `https://x.org/${index}` }));
+  for (
+    const items of [
+      many,
+      [{ url: "file:///etc/passwd" }],
+      [{ url: "/relative" }],
+      [{ url: "https://user:secret@x.org/" }],
+      [{ url: `https://x.org/${"a".repeat(9000)}` }],
+      [{ title: "no address" }],
+      "https://x.org",
+    ]
+  ) {
+    assert.throws(() => parseExtraction({ items }, "import.x"), {
+      code: "invalid_output",
+      message: /^Cannot use what "import.x" returned from extract: items/,
+    });
+  }
 });

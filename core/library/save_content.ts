@@ -2,6 +2,7 @@
 import type { ContentMetadata, ContentType, ExtractedContent } from "../../sdk/types.ts";
 import { createBreather } from "../breathe.ts";
 import { CarrelError } from "../errors.ts";
+import type { EventLog } from "../event_log/event_log.ts";
 import { newId } from "../ids.ts";
 import type { Job } from "../jobs/job.ts";
 import { lineageOf } from "../provenance/lineage.ts";
@@ -47,7 +48,13 @@ function described(title: string, metadata: ContentMetadata) {
   };
 }
 
-export async function saveContent(tx: Tx, imported: ImportedContent, job: Job): Promise<Saved> {
+/** @param log Is told, in the same transaction, of what is new. */
+export async function saveContent(
+  tx: Tx,
+  imported: ImportedContent,
+  job: Job,
+  log?: Pick<EventLog, "append">,
+): Promise<Saved> {
   const { input, download, extracted, plugin } = imported;
   // Looked for once more: equal bytes may have come in while these were being read.
   const same = await findUnchanged(tx, {
@@ -119,6 +126,20 @@ export async function saveContent(tx: Tx, imported: ImportedContent, job: Job): 
     revision,
     plugin,
     job,
+  });
+  await log?.append(tx, {
+    name: "content.imported",
+    subject: id,
+    payload: {
+      title: fields.title,
+      type: extracted.type,
+      url: input.url,
+      collection: input.collection,
+      revision,
+      number: (last?.number ?? 0) + 1,
+      job: job.id,
+    },
+    user: job.user,
   });
   return { content: id, revision, unchanged: false };
 }

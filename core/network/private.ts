@@ -168,8 +168,8 @@ async function lookupAll(host: string): Promise<readonly string[]> {
   return found.map(({ address }) => address);
 }
 
-/** Parses the URL of a source and drops what does not belong to the address. */
-function parseSource(given: string): URL {
+/** Parses the URL of a source and drops what does not belong to the address. Throws `invalid_url`. */
+export function parseSource(given: string): URL {
   if (given.length > MAX_URL_LENGTH) {
     const shown = `${given.slice(0, 100)}…`;
     throw invalidUrl(shown, `it is longer than ${MAX_URL_LENGTH} characters`);

@@ -80,6 +80,20 @@ export function checkConfig(
   );
 }
 
+const MUST_BE_SET = "must be set";
+
+/** What the plugin waits for to be set, as a sentence; undefined where settings are complete, or wrong. */
+export function notSetUp(manifest: Manifest, config: Config): string | undefined {
+  try {
+    checkConfig(manifest, config);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CarrelError)) throw error;
+    const errors = error.details?.["errors"] as readonly { readonly problem: string }[];
+    return errors.every(({ problem }) => problem === MUST_BE_SET) ? error.message : undefined;
+  }
+}
+
 /** What a manifest says of its settings. Throws `invalid_manifest` for what cannot be used or must not be. */
 export function checkConfigSchema(manifest: Manifest): void {
   const refuse = (why: string, cause?: unknown) =>
@@ -129,7 +143,7 @@ function fieldOf({ instancePath, params }: ErrorObject): string {
 }
 
 function problemOf(error: ErrorObject): string {
-  if (error.keyword === "required") return "must be set";
+  if (error.keyword === "required") return MUST_BE_SET;
   if (error.keyword === "additionalProperties") return "is no setting";
   if (error.keyword === "enum") {
     return `must be one of ${(error.params["allowedValues"] as unknown[]).join(", ")}`;

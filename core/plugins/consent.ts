@@ -71,7 +71,7 @@ function reasonOf(
   permission: PermissionName,
   value: string,
 ): string | undefined {
-  if (permission === "match") return undefined;
+  if (permission === "match" || permission === "events") return undefined;
   return manifest.permissions[permission].find((entry) => entry.value === value)?.reason;
 }
 
@@ -119,6 +119,8 @@ function describe(
         text: `Import what is behind ${value}, even where a built-in plugin could`,
         risk: "medium",
       };
+    case "events":
+      return { text: `Is told of ${describeEvents(value)}`, risk: "medium" };
   }
 }
 
@@ -131,6 +133,30 @@ const SERVICE_WORDS: Readonly<Record<string, Words>> = {
   spawn: { text: "Start other jobs", risk: "medium" },
   ask: { text: "Ask you questions while it works", risk: "low" },
 };
+
+/** What a hook that is told of such events gets to know. */
+const EVENT_WORDS: Readonly<Record<string, string>> = {
+  "content.imported": "every imported content: id, title, type and address",
+  "content.deleted": "every deleted content: its id",
+  "artifact.created": "everything that is generated: id, title and format",
+  "artifact.changed": "every change of what was generated: id and state",
+  "artifact.deleted": "everything generated that is deleted: its id",
+  "job.completed": "every import, export and run that is completed: id, plugin and result",
+  "job.failed": "every import, export and run that fails: id, plugin and reason",
+  "job.cancelled": "every import, export and run that is cancelled: id and plugin",
+  "run.waits": "every question that a workflow asks: its words and its run",
+  notify: "every message that a workflow sends: all that is in it",
+};
+
+function describeEvents(value: string): string {
+  if (value === "*") return "everything that happens in your library: ids, titles and addresses";
+  const known = EVENT_WORDS[value];
+  if (known !== undefined) return known;
+  const stem = value.endsWith(".*") ? value.slice(0, -1) : undefined;
+  const all = Object.entries(EVENT_WORDS)
+    .flatMap(([name, words]) => stem !== undefined && name.startsWith(stem) ? [words] : []);
+  return all.length > 0 ? all.join("; ") : `the event ${value}: all that is in it`;
+}
 
 function describeNet(value: string, place: Places[string] | undefined): Words {
   const entry = parseNetEntry(value);
@@ -187,6 +213,7 @@ export function dangerousCombinations(grants: DeclaredGrants): readonly string[]
     ...(grants.services.some((name) => name === "library.read" || name === "search")
       ? ["your library"]
       : []),
+    ...(grants.events.length > 0 ? ["what happens in your library"] : []),
     ...grants.read.filter((path) => !isOwnData(path)),
     ...grants.env.map((name) => `the environment variable ${name}`),
   ];

@@ -99,6 +99,13 @@ export async function decide(
   const { row, version } = found;
   const trusted = isTrusted(row.plugin, registry.find(row.plugin)?.plugin, context.operator);
   if (!trusted) refusePrograms(given ?? []);
+  if (given?.length === 0 && !ABOUT_NEW.includes(row.kind)) {
+    throw new CarrelError(
+      "bad_request",
+      `Cannot grant nothing of "${id}": name the permissions in "grants", or deny it.`,
+      { details: { permissions: askedKeys(found, trusted) } },
+    );
+  }
   const made = decisionRows(askedKeys(found, trusted), given ?? [], {
     by,
     now: isoNow(context),
@@ -130,6 +137,8 @@ export async function decide(
   if (!ABOUT_NEW.includes(row.kind)) {
     await decideGrants(context, found, given === undefined, decisions, audit);
     context.events?.emit("consent.decided", told);
+    // Behind the answer, which says of a refused job that it was: a hook is told of more from now on.
+    if (granted.length > 0) context.events?.emit("plugin.changed", { plugin: row.plugin });
     return registry.get(row.plugin).plugin;
   }
   if (given === undefined) {

@@ -6,9 +6,15 @@ import type { Network } from "../network/private.ts";
 import { builtinEntry, type Entry, installedEntry } from "./entry.ts";
 import { kindOf } from "./manifest.ts";
 import type { OperatorFile } from "./operator_file.ts";
-import type { Consent } from "./plugins.ts";
+import type { Consent, Gone, OnGone } from "./plugins.ts";
 import type { BuiltinSource, Registry } from "./registry.ts";
-import { NO_CONFIG, type PluginStore, type StoredPlugin, type VersionRow } from "./store.ts";
+import {
+  NO_CONFIG,
+  type PluginStore,
+  type PluginTx,
+  type StoredPlugin,
+  type VersionRow,
+} from "./store.ts";
 import type { VersionFiles } from "./version_files.ts";
 import { showConsent, type Waiting } from "./waiting.ts";
 
@@ -23,6 +29,10 @@ export interface Context {
   /** By id, the oldest first. */
   readonly waiting: Map<string, Waiting>;
   readonly builtins: ReadonlyMap<string, BuiltinSource>;
+  /** By id: how often what a plugin may do was taken back. Specs of before start nothing any more. */
+  readonly cuts: Map<string, number>;
+  /** See `Plugins.onGone`. */
+  readonly gone: Set<OnGone>;
   /** Whether installed plugins are off, whatever their rows say. */
   readonly safeMode: boolean;
   readonly report: (error: unknown) => void;
@@ -45,6 +55,20 @@ export function inSafeMode({ safeMode }: Context, entry: Entry): Entry {
 
 export function entryOptions({ operator, network, now }: Context) {
   return { operator, nowMs: now(), privateGrant: network.privateGrant };
+}
+
+/**
+ * Ends what a plugin has under way, for it may not go on as it is. Call it without a pause after the registry was told:
+ * from the first moment on, nothing starts that was allowed before.
+ */
+export async function cutOff({ cuts, pool }: Context, id: string): Promise<void> {
+  cuts.set(id, (cuts.get(id) ?? 0) + 1);
+  await pool?.retire(id, { kill: true });
+}
+
+/** A plugin goes: what belongs to it elsewhere goes in the same transaction. */
+export async function tellGone(context: Context, tx: PluginTx, gone: Gone): Promise<void> {
+  for (const told of context.gone) await told(tx.tx, gone);
 }
 
 /** The same plugin with other rows. */

@@ -1,5 +1,5 @@
 /** The use cases of plugins, put together. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Pool, RunnerSpec } from "../../sandbox/types.ts";
 import type { Health } from "../../sdk/types.ts";
 import { VERSION } from "../assets.ts";
@@ -11,6 +11,7 @@ import type { Network } from "../network/private.ts";
 import { createSecrets, type Secrets } from "../secrets.ts";
 import type { SqlStore } from "../stores/sql.ts";
 import type { Bundler } from "./bundle.ts";
+import { notSetUp } from "./config.ts";
 import { permissionRequests } from "./consent.ts";
 import { decide } from "./consents.ts";
 import { type Context, isoNow, renewEntry, show } from "./context.ts";
@@ -28,7 +29,7 @@ import { type Fetch, type InstallPolicy, prepare } from "./prepare.ts";
 import { createRegistry, readBuiltins } from "./registry.ts";
 import { revoke, tighten } from "./revoke.ts";
 import { checkStartable } from "./runner_spec.ts";
-import type { TrustedKey } from "./signature.ts";
+import { type TrustedKey, trustedKey } from "./signature.ts";
 import { createSpecs } from "./specs.ts";
 import { createPluginStore } from "./store.ts";
 import { createVersionFiles } from "./version_files.ts";
@@ -46,8 +47,10 @@ export interface PluginsOptions {
   readonly fetch: Fetch;
   /** Runs the health check of a version before it goes live; without one it is taken at its word. */
   readonly pool?: Pool | undefined;
-  /** The configuration folder; `plugins.yaml` in it is read if it is there. */
+  /** The configuration folder; `plugins.yaml` in it is read if it is there. No plugin may reach it. */
   readonly configDir?: string | undefined;
+  /** Other files of the host that no plugin may reach, such as the key of the audit. @default none */
+  readonly closed?: readonly string[] | undefined;
   /** What plugins get. @default Carrel's own defaults and ceilings */
   readonly limits?: HostLimits | undefined;
   /** @default "verified" for what is installed by its id in the registry, else "any" */
@@ -105,7 +108,13 @@ export async function createPlugins(
     renew: (entry) => entry.stored === undefined ? entry : renewEntry(context, entry, entry.stored),
   });
   const context: Context = {
-    store: createPluginStore(options.sql, options.audit),
+    store: createPluginStore(
+      options.sql,
+      options.audit,
+      (key) => trustedKey(key, options.trustedKeys ?? []) !== undefined,
+    ),
+    cuts: new Map(),
+    gone: new Set(),
     registry,
     files,
     operator,
@@ -132,7 +141,14 @@ export async function createPlugins(
     writing.add(settled);
   }
 
-  const specs = createSpecs(context, { bundler, secrets, dataDir, locks, background });
+  const specs = createSpecs(context, {
+    bundler,
+    secrets,
+    dataDir,
+    closed: [...configDir === undefined ? [] : [resolve(configDir)], ...options.closed ?? []],
+    locks,
+    background,
+  });
   await loadPlugins(context);
 
   /** Grants for a job go with it. */
@@ -183,7 +199,10 @@ export async function createPlugins(
 
   async function askHealth(id: string, checkPool: Pool): Promise<Health> {
     const entry = registry.get(id);
-    const answer = entry.plugin.enabled
+    const missing = notSetUp(entry.plugin.manifest, entry.plugin.config);
+    const answer = entry.plugin.enabled && missing !== undefined
+      ? { status: "unknown" as const, message: missing }
+      : entry.plugin.enabled
       ? await checkHealth(() => specs.checkSpec(registry.get(id)), checkPool)
       : { status: "unknown" as const, message: `It is ${entry.plugin.state}.` };
     const current = registry.find(id);
@@ -265,6 +284,7 @@ export async function createPlugins(
     matchUrl: registry.matchUrl,
     matchMedia: registry.matchMedia,
     matchFormat: registry.matchFormat,
+    matchCapability: registry.matchCapability,
     runnerSpec,
     bundleDigest: async (id) => (await specs.bundleOf(registry.get(id))).digest,
     health,
@@ -293,6 +313,10 @@ export async function createPlugins(
     revoke: (id, keys, by = "operator") => locks.run(id, () => revoke(context, id, keys, by)),
     uninstall: (id, { deleteData = false, by = "operator" } = {}) =>
       locks.run(id, () => life.uninstall(context, id, { deleteData, by })),
+    onGone(listener) {
+      context.gone.add(listener);
+      return () => context.gone.delete(listener);
+    },
     runnerEnded({ plugin, digest }, { reason, message }) {
       const entry = registry.find(plugin);
       if (reason !== "crashed" || entry?.live?.digest !== digest || !entry.plugin.enabled) return;

@@ -82,7 +82,9 @@ export function effective(manifest: Manifest, rows: readonly GrantRow[], use: Us
     const row = decisionFor(rows, key, use);
     const place = settings.has(key) ? use.places[key] : undefined;
     if (place?.closed !== undefined) return false;
-    if (use.builtin && (place === undefined || place.addresses.length === 0)) return true;
+    if (use.builtin && (place === undefined || place.addresses.length === 0 || place.opened)) {
+      return true;
+    }
     if (row?.decision !== "granted") {
       if (use.builtin && row === undefined) moved.push(key);
       return false;

@@ -158,14 +158,15 @@ function knownPlaces(
     if (place === undefined) continue;
     const address = literalAddress(place.host);
     const before = grants.find((grant) => grant.key === key)?.place;
-    const addresses = privateGrant(place.host, place.port) !== undefined
-      ? []
+    const pinned = privateGrant(place.host, place.port);
+    const addresses = pinned !== undefined
+      ? pinned.addresses
       : address !== undefined
       ? [address].filter(isPrivateAddress)
       : before?.host === place.host && before.port === place.port
       ? before.addresses
       : [];
-    places[key] = { ...place, addresses };
+    places[key] = { ...place, addresses, opened: pinned !== undefined };
   }
   return places;
 }

@@ -2,7 +2,7 @@
 import type { Health } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
 import { resolveConfig } from "./config.ts";
-import { type Context, entryOf, isoNow } from "./context.ts";
+import { type Context, cutOff, entryOf, isoNow, tellGone } from "./context.ts";
 import { mergeDecisions, permissionKeys } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
 import { isSamePlugin } from "./identity.ts";
@@ -72,7 +72,10 @@ export async function goLive(context: Context, options: GoLive): Promise<Plugin>
   const [kept, dropped] = [old.slice(0, KEPT_VERSIONS), old.slice(KEPT_VERSIONS)];
   await store.transaction(async (tx) => {
     // A stranger takes the id, and nothing else of it.
-    if (!inherits && before !== undefined) await tx.removePlugin(id);
+    if (!inherits && before !== undefined) {
+      await tellGone(context, tx, { plugin: id, replacedBy: version.origin });
+      await tx.removePlugin(id);
+    }
     await tx.savePlugin(stored.row);
     for (const row of [live, ...kept]) await tx.saveVersion(row);
     for (const row of dropped) await tx.removeVersion(row.id);
@@ -169,9 +172,12 @@ async function tidy(
   const { id, digest } = entry.plugin;
   const live = entry.live!;
   try {
-    await pool?.retire(id, { keep: digest, kill: !inherits });
+    if (inherits) await pool?.retire(id, { keep: digest });
+    else await cutOff(context, id);
     if (inheritsData) await files.takeData(id);
-    if (!inherits) await files.removeOthers(live, { data: !inheritsData });
+    else await files.setDataAside(id, before?.plugin);
+    if (!inherits) await files.bringDataBack(id, live);
+    if (!inherits) await files.removeOthers(live);
     const kept = entry.stored!.versions;
     for (const row of dropped) await files.removeVersion(row, kept);
     const gone = inherits ? dropped : before?.stored?.versions ?? [];

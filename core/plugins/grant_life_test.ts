@@ -268,6 +268,31 @@ Deno.test("a built-in plugin too is asked about a private address, and about not
   });
 });
 
+Deno.test("an address that the operator opened is asked at high risk too, and a built-in plugin has it", async () => {
+  await withWorld(async (world) => {
+    const network = await createNetwork({ allowPrivate: ["10.0.0.5:8000"] });
+    const opened = { host: "10.0.0.5", port: 8000, addresses: ["10.0.0.5"] };
+    const config = { base_url: "10.0.0.5:8000" };
+    {
+      await using plugins = await world.restart({ network });
+      const folder = await world.plugin("model", MODEL, FETCHING);
+      await plugins.decide((await offered(plugins, folder)).id, [BASE]);
+      const { consent } = await plugins.setConfig(ID, { config });
+      const [asked] = consent!.permissions;
+      assert.deepEqual([asked?.key, asked?.risk, asked?.granted], [BASE, "high", false]);
+      assert.deepEqual((await plugins.runnerSpec(ID)).grants.private, []);
+      await plugins.decide(consent!.id, [BASE]);
+      assert.deepEqual((await plugins.runnerSpec(ID)).grants.private, [opened]);
+      assert.equal(plugins.permissions(ID)[0]?.risk, "high");
+      await plugins.uninstall(ID);
+    }
+    await world.plugin("builtin/model", MODEL, FETCHING);
+    await using plugins = await world.restart({ network });
+    assert.equal((await plugins.setConfig(ID, { config })).consent, undefined);
+    assert.deepEqual((await plugins.runnerSpec(ID)).grants.private, [opened]);
+  });
+});
+
 async function until(probe: () => Consent | undefined): Promise<Consent> {
   const end = Date.now() + 30_000;
   for (;;) {
@@ -322,5 +347,36 @@ Deno.test("revoke() denies what is named, for one job too, and refuses what is n
       plugins.revoke("import.web", ["net:x.example"]),
       failsWith("conflict", /built in/),
     );
+  });
+});
+
+Deno.test("revoke() takes a key as people spell it, and names those that are granted", async () => {
+  await withWorld(async (world) => {
+    const { plugins } = world;
+    const keys = [BASE, "net:a.example", "net:b.example"];
+    await plugins.decide((await offered(plugins, await world.plugin("model", MODEL))).id, keys);
+    const { consent } = await plugins.setConfig(ID, {
+      config: { base_url: "http://127.0.0.1:18081" },
+    });
+    await plugins.decide(consent!.id, [BASE]);
+    await assert.rejects(
+      plugins.revoke(ID, ["net:c.example"]),
+      failsWith("not_found", /not granted\. Granted: .*net:b\.example/),
+    );
+    await plugins.revoke(ID, ["net:a.example:443", "net:127.0.0.1:18081"]);
+    assert.deepEqual(plugins.get(ID).granted.net, ["b.example"]);
+  });
+});
+
+Deno.test("decide() takes a yes to nothing for a mistake, where something is installed already", async () => {
+  await withWorld(async (world) => {
+    const { plugins } = world;
+    await plugins.decide((await offered(plugins, await world.plugin("model", MODEL))).id, []);
+    const { id } = await plugins.ask(ID, ["net:a.example"]);
+    await assert.rejects(
+      plugins.decide(id, []),
+      failsWith("bad_request", /name the permissions in "grants", or deny it/),
+    );
+    await plugins.decide(id, undefined);
   });
 });

@@ -2,7 +2,8 @@
  * From what a manifest declares and an operator approved to what a runner is started with. Nothing here
  * touches the outside world.
  */
-import { isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { normalize } from "node:path";
+import { addressKind, isPrivateAddress } from "../../sandbox/closed_addresses.ts";
 import { covers } from "../../sandbox/covers.ts";
 import { literalAddress } from "../../sandbox/ip.ts";
 import type { Grants, NetRule, PrivateGrant } from "../../sandbox/types.ts";
@@ -17,6 +18,9 @@ import { type DeclaredGrants, PERMISSIONS } from "./plugins.ts";
 
 const SITE = "${source.site}";
 
+/** What the system shows of itself there is never granted, whatever leads there. */
+export const SYSTEM_FOLDERS = ["/proc", "/sys", "/dev"] as const;
+
 /** Nothing at all. */
 export const NOTHING_DECLARED: DeclaredGrants = {
   net: [],
@@ -27,9 +31,13 @@ export const NOTHING_DECLARED: DeclaredGrants = {
   services: [],
   calls: [],
   match: [],
+  events: [],
 };
 
-/** All that a manifest asks for. Each URL pattern of a plugin is a permission too: to be asked before the built-in ones. */
+/**
+ * All that a manifest asks for. Each URL pattern of a plugin is a permission too, to be asked before the built-in
+ * ones; and each event of a hook, to be told of it.
+ */
 export function declaredGrants(manifest: Manifest): DeclaredGrants {
   const values = (
     list: readonly { readonly value: string }[],
@@ -44,6 +52,7 @@ export function declaredGrants(manifest: Manifest): DeclaredGrants {
     services: values(services),
     calls: values(calls),
     match: [...new Set(manifest.match)],
+    events: [...new Set(manifest.events)],
   };
 }
 
@@ -167,9 +176,12 @@ function settingHost(
     address !== undefined && isPrivateAddress(address) &&
     privateGrant(place.host, place.port) === undefined
   ) {
+    const why = addressKind(address) === "metadata"
+      ? "a cloud's metadata address, which hands out credentials and is never opened"
+      : `a private address. The operator can open it by starting the host with --allow-private ${place.host}:${place.port}`;
     throw new CarrelError(
       "private_address",
-      `Cannot use the setting "${field}": ${place.host} is a private address. The operator can open it by starting the host with --allow-private ${place.host}:${place.port}.`,
+      `Cannot use the setting "${field}": ${place.host} is ${why}.`,
       { details: { host: place.host, port: place.port } },
     );
   }
@@ -207,17 +219,28 @@ function resolvePaths(
 ): readonly string[] {
   const resolved = paths.map((path) => {
     if (path === "${data}" || path.startsWith("${data}/")) {
-      return dataDir + path.slice("${data}".length).replace(/\/+$/, "");
+      const own = plainPath(dataDir + path.slice("${data}".length));
+      if (!covers(dataDir, own)) throw refusedPath(path, "it leads out of the plugin's directory");
+      return own;
     }
-    const plain = path.replace(/\/+$/, "") || "/";
+    const plain = plainPath(path);
+    if (SYSTEM_FOLDERS.some((folder) => covers(folder, plain))) {
+      throw refusedPath(path, "other processes are seen there");
+    }
     const hit = shut.find((folder) => covers(plain, folder) || covers(folder, plain));
     if (hit !== undefined) {
-      throw new CarrelError(
-        "denied",
-        `Cannot grant "${path}": Carrel's own files lie there, and no plugin may reach them.`,
-      );
+      throw refusedPath(path, "Carrel's own files lie there, and no plugin may reach them");
     }
     return plain;
   });
   return [...new Set(resolved)].sort();
+}
+
+/** Without `//`, `.`, `..` and the slash at the end, which are other spellings of the same place. */
+function plainPath(path: string): string {
+  return normalize(path).replace(/\/+$/, "") || "/";
+}
+
+function refusedPath(path: string, why: string): CarrelError {
+  return new CarrelError("denied", `Cannot grant "${path}": ${why}.`);
 }

@@ -77,6 +77,7 @@ Deno.test("an update by the same key waits when it asks for more, wants higher l
       ["1.1.0", WANTS.replace("a.example", "a.example, b.example"), ["net:b.example"]],
       ["1.1.0", `${WANTS}match: ["https://news.example/*"]\n`, ["match:https://news.example/*"]],
       ["1.1.0", WANTS.replace("{net", "{limits: {memory_mb: 4096}, net"), []],
+      ["1.1.0", `${WANTS}media_types: ["*/*"]\n`, []],
       ["0.9.0", WANTS, []],
     ] as const;
     for (const [version, asks, added] of more) {
@@ -102,7 +103,10 @@ Deno.test("nobody takes the place of a signed plugin: not from its own address, 
     for (const [where, key] of impostors) {
       const consent = await offered(plugins, await next(where, "1.1.0", key));
       assert.equal(consent.kind, "replace", `${where} ${key}`);
-      assert.match(consent.warnings[0]!, /inherits neither its permissions nor its settings/);
+      assert.match(
+        consent.warnings[0]!,
+        /this one replaces it\. The other one's permissions, settings and versions are deleted/,
+      );
       assert.ok(consent.permissions.every(({ granted, denied }) => !granted && !denied));
       assert.equal(consent.verified, false);
       await plugins.decide(consent.id, undefined);
@@ -173,6 +177,59 @@ Deno.test("an unsigned plugin is its address: an update waits, unless auto_updat
     assert.equal((await again.install(join(root, "link"))).unchanged, true);
     const copy = await plugin("copy", manifest("1.1.0"), `${CODE}export const more = 1;`);
     assert.equal((await offered(again, copy)).kind, "replace");
+  });
+});
+
+Deno.test("an update says what the plugin is handed now, and what no longer", async () => {
+  await withSigned(async ({ plugins, mine, next }) => {
+    const types = (...list: string[]) => `${WANTS}media_types: [${list.join(", ")}]\n`;
+    const first = await offered(
+      plugins,
+      await next("news", "1.1.0", mine.privateKey, types("text/rtf")),
+    );
+    assert.deepEqual(first.takes.map(({ key }) => key), ["media_types:text/rtf"]);
+    await plugins.decide(first.id, []);
+    const wide = await offered(
+      plugins,
+      await next("news", "1.2.0", mine.privateKey, types('"*/*"')),
+    );
+    const { added, removed } = wide.difference!.takes;
+    assert.deepEqual(added.map(({ key }) => key), ["media_types:*/*"]);
+    assert.deepEqual(removed.map(({ key }) => key), ["media_types:text/rtf"]);
+  });
+});
+
+Deno.test("what an operator has set of a limit hides no update that asks for more", async () => {
+  await withSigned(async ({ plugins, mine, next }) => {
+    await plugins.setConfig(ID, { limits: { memory_mb: 4096 } });
+    const greedy = WANTS.replace("{net", "{limits: {memory_mb: 4096}, net");
+    const consent = await offered(plugins, await next("news", "1.1.0", mine.privateKey, greedy));
+    assert.deepEqual(consent.difference?.limits, { memory_mb: { from: 512, to: 4096 } });
+    await plugins.decide(consent.id, ["net:a.example", "write:${data}"]);
+    // Above the ceiling as well.
+    const above = greedy.replace("4096", "8192");
+    const more = await offered(plugins, await next("news", "1.2.0", mine.privateKey, above));
+    assert.deepEqual(more.difference?.limits, { memory_mb: { from: 4096, to: 8192 } });
+  });
+});
+
+Deno.test("verified is what the operator's keys say now, not what they said at the install", async () => {
+  await withSigned(async ({ plugins, restart, mine, next }) => {
+    assert.equal(plugins.get(ID).verified, true);
+    {
+      await using without = await restart({ trustedKeys: [] });
+      assert.deepEqual([without.get(ID).verified, without.get(ID).signedBy], [
+        false,
+        mine.publicKey,
+      ]);
+      assert.deepEqual(without.versions(ID).map(({ verified }) => verified), [false]);
+      const consent = await offered(without, await next("news", "1.1.0", mine.privateKey));
+      assert.deepEqual([consent.kind, consent.verified], ["update", false], "it needs a yes now");
+    }
+    await using again = await restart({ trustedKeys: [{ name: "Again", key: mine.publicKey }] });
+    assert.equal(again.get(ID).verified, true);
+    const [waiting] = again.consents();
+    assert.equal(waiting!.verified, true, "what waits, too");
   });
 });
 

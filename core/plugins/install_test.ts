@@ -164,6 +164,7 @@ Deno.test("install() of a new version shows the difference and keeps settings an
         "match:https://news.example/*",
       ],
       limits: {},
+      takes: { added: [], removed: [] },
     });
     assert.deepEqual(update.permissions.filter(({ granted }) => granted).map(({ key }) => key), [
       "write:${data}",
@@ -334,10 +335,54 @@ Deno.test("uninstall() keeps the data for the same plugin, and for no other", as
       assert.ok(await exists(kept));
       assert.ok(!(await exists(join(dataDir, "plugins", "import.news", "1.0.0"))));
       const consent = await offered(plugins, from);
-      assert.equal(consent.warnings.some((text) => /left behind is deleted/.test(text)), !inherits);
+      assert.equal(
+        consent.warnings.some((text) =>
+          /has left data behind: this one does not get it/.test(text)
+        ),
+        !inherits,
+      );
       await plugins.decide(consent.id, []);
       assert.equal(await exists(kept), inherits);
       await plugins.uninstall("import.news", { deleteData: true });
     }
+    assert.ok(!(await exists(join(dataDir, "plugins", "import.news"))));
+  });
+});
+
+Deno.test("a plugin that was replaced finds its data again when it comes back, and nobody else does", async () => {
+  await withWorld(async ({ plugins, plugin, dataDir }) => {
+    const kept = join(dataDir, "plugins", "import.news", "data", "kept.txt");
+    const folders = [await plugin("news", NEWS), await plugin("other", NEWS)];
+    const install = async (folder: string) =>
+      await plugins.decide((await offered(plugins, folder)).id, ["write:${data}"]);
+    for (const folder of folders) {
+      await install(folder);
+      assert.ok(!(await exists(kept)), "a stranger's data");
+      await plugins.runnerSpec("import.news");
+      await Deno.writeTextFile(kept, folder);
+    }
+    for (const folder of folders) {
+      await install(folder);
+      assert.equal(await Deno.readTextFile(kept), folder);
+    }
+  });
+});
+
+Deno.test("uninstall() deletes data that was left behind, of a plugin that is gone", async () => {
+  await withWorld(async ({ plugins, plugin, dataDir }) => {
+    const folder = join(dataDir, "plugins", "import.news");
+    await plugins.decide((await offered(plugins, await plugin("news", NEWS))).id, [
+      "write:${data}",
+    ]);
+    await plugins.runnerSpec("import.news");
+    await plugins.uninstall("import.news");
+    assert.ok(await exists(join(folder, "data")));
+    await assert.rejects(plugins.uninstall("import.news"), failsWith("not_found", /not installed/));
+    await plugins.uninstall("import.news", { deleteData: true });
+    assert.ok(!(await exists(folder)));
+    await assert.rejects(
+      plugins.uninstall("import.news", { deleteData: true }),
+      failsWith("not_found", /not installed/),
+    );
   });
 });

@@ -1,7 +1,15 @@
 /** What is done with a plugin that is installed: on, off, back, other settings, fewer grants, gone. */
 import { CarrelError } from "../errors.ts";
 import { checkConfig, resolveConfig } from "./config.ts";
-import { builtinVersion, type Context, isoNow, renewEntry, storedOf } from "./context.ts";
+import {
+  builtinVersion,
+  type Context,
+  cutOff,
+  isoNow,
+  renewEntry,
+  storedOf,
+  tellGone,
+} from "./context.ts";
 import { decisionFor, effective, permissionKeys } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
 import { checkFirst, known, releaseDigest, stillKnown, versionsBeside } from "./go_live.ts";
@@ -47,7 +55,7 @@ export async function setEnabled(
     ...(enabled ? { quarantined: undefined, error: undefined } : {}),
     ...(health === undefined ? {} : { health: { ...known(health), time } }),
   };
-  return await saveConfigRow(context, entry, change, async (tx, stored) => {
+  const plugin = await saveConfigRow(context, entry, change, async (tx, stored) => {
     await tx.audit({
       event: enabled ? "plugin.enabled" : "plugin.disabled",
       plugin: id,
@@ -61,6 +69,9 @@ export async function setEnabled(
       ...(enabled ? { error: undefined, lastLive: live.lastLive ?? time } : {}),
     });
   });
+  // What is at work ends too: its jobs are held.
+  if (!enabled) await cutOff(context, id);
+  return plugin;
 }
 
 async function saveLive(tx: PluginTx, stored: StoredPlugin, live: VersionRow) {
@@ -100,13 +111,20 @@ export async function rollback(
   const entry = registry.get(id);
   const { live: current, stored } = entry;
   const time = isoNow(context);
-  const others = current === undefined ? [] : versionsBeside(entry, current, time);
-  const target = others.find(({ version, digest, lastLive }) =>
-    lastLive !== undefined && (wanted === undefined || wanted === version || wanted === digest)
-  );
-  if (current === undefined || stored === undefined || target === undefined) {
-    const what = wanted === undefined ? "no version was live before" : `there is no "${wanted}"`;
-    throw new CarrelError("conflict", `Cannot roll "${id}" back: ${what}.`);
+  const refuse = (why: string) => new CarrelError("conflict", `Cannot roll "${id}" back: ${why}.`);
+  if (current === undefined || stored === undefined) throw refuse("it is built in");
+  const others = versionsBeside(entry, current, time);
+  const isMeant = ({ version, digest }: VersionRow) =>
+    wanted === undefined || wanted === version || wanted === digest;
+  const target = others.find((row) => row.lastLive !== undefined && isMeant(row));
+  if (target === undefined) {
+    if (wanted === undefined) throw refuse("no version was live before");
+    if (isMeant(current)) throw refuse(`${wanted} is the version that is live`);
+    throw refuse(
+      others.some(isMeant)
+        ? `${wanted} was never live; install it again`
+        : `there is no version "${wanted}" on disk`,
+    );
   }
   await files.check(target);
   const asked = permissionKeys(target.manifest);
@@ -192,7 +210,8 @@ export async function setConfig(
     const limits = limitsChangeSchema.safeParse(withoutNull(change.limits));
     if (!limits.success) {
       const issue = limits.error.issues[0];
-      const field = issue?.path.join(".") || "limits";
+      const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+      const field = unknown ?? (issue?.path.join(".") || "limits");
       throw new CarrelError(
         "invalid_config",
         `Cannot set "${field}" of the limits of "${id}": ${issue?.message}.`,
@@ -281,8 +300,12 @@ export async function uninstall(
   id: string,
   options: { readonly deleteData: boolean; readonly by: string },
 ): Promise<void> {
-  const { registry, store, files, pool } = context;
-  const { plugin, stored, live } = registry.get(id);
+  const { registry, store, files } = context;
+  const entry = registry.find(id);
+  if (entry === undefined && options.deleteData && await files.hasData(id)) {
+    return await deleteLeftData(context, id, options.by);
+  }
+  const { plugin, stored, live } = entry ?? registry.get(id);
   if (plugin.builtin) {
     throw new CarrelError(
       "conflict",
@@ -291,6 +314,7 @@ export async function uninstall(
   }
   await store.transaction(async (tx) => {
     await dropConsents(context, tx, (row) => row.plugin === id);
+    await tellGone(context, tx, { plugin: id, replacedBy: undefined });
     await tx.removePlugin(id);
     await tx.audit({
       event: "plugin.uninstalled",
@@ -301,8 +325,16 @@ export async function uninstall(
     });
   });
   registry.delete(id);
-  await pool?.retire(id, { kill: true });
+  await cutOff(context, id);
   await files.removePlugin(id, options.deleteData ? undefined : live);
   for (const { digest } of stored?.versions ?? []) await releaseDigest(context, digest);
   context.events?.emit("plugin.changed", { plugin: id });
+}
+
+/** The data of a plugin that is gone, and of those that it replaced. */
+async function deleteLeftData({ store, files }: Context, id: string, by: string): Promise<void> {
+  await store.transaction((tx) =>
+    tx.audit({ event: "plugin.uninstalled", plugin: id, actor: by, details: { data: "deleted" } })
+  );
+  await files.removePlugin(id, undefined);
 }

@@ -110,11 +110,23 @@ Deno.test("rollback() brings back the version before, with what it had been gran
     assert.deepEqual((await again.runnerSpec(ID)).grants.net, ["b.example:443"]);
     await assert.rejects(
       again.rollback(ID, { version: "3.0.0" }),
-      failsWith("conflict", /no "3\.0\.0"/),
+      failsWith("conflict", /no version "3\.0\.0" on disk/),
+    );
+    await assert.rejects(
+      again.rollback(ID, { version: "2.0.0" }),
+      failsWith("conflict", /2\.0\.0 is the version that is live/),
+    );
+    // On disk, and it never answered.
+    await world.plugin("news", manifest("2.1.0"), "export default 1;");
+    const ill = await again.decide((await offered(again, folder)).id, []);
+    assert.equal(ill?.version, "2.0.0");
+    await assert.rejects(
+      again.rollback(ID, { version: "2.1.0" }),
+      failsWith("conflict", /2\.1\.0 was never live/),
     );
     assert.deepEqual(
       again.versions(ID).map(({ version, live }) => [version, live]),
-      [["2.0.0", true], ["1.0.0", false]],
+      [["2.1.0", false], ["2.0.0", true], ["1.0.0", false]],
     );
   });
 });

@@ -37,8 +37,14 @@ export const DEFAULT_CEILING: Limits = {
   in_flight_mb: 512,
 };
 
-const whole = (min: number, max: number) => z.int().min(min).max(max).optional();
-const seconds = z.number().min(0.1).max(86_400).optional();
+const within = (what: string, min: number, max: number, fits: (value: number) => boolean) => {
+  const error = `expected ${what} from ${min} to ${max}`;
+  const isIn = (value: number) => value >= min && value <= max && fits(value);
+  return z.number({ error }).refine(isIn, { error }).optional();
+};
+const whole = (min: number, max: number) =>
+  within("a whole number", min, max, (value) => Number.isInteger(value));
+const seconds = within("a number of seconds", 0.1, 86_400, () => true);
 
 const values = {
   memory_mb: whole(64, 65_536),
@@ -105,6 +111,14 @@ export function limitsOf(
     const set = changes.findLast((change) => change?.[name] !== undefined)?.[name];
     return set ?? Math.min(asked[name] ?? host.default[name], host.ceiling[name]);
   });
+}
+
+/**
+ * What a manifest asks for, whatever this host or its operator gives of it: two versions are compared by it, or what
+ * holds one back today would let the next one pass unseen.
+ */
+export function askedLimits(asked: LimitsChange, host: HostLimits): Limits {
+  return everyLimit((name) => asked[name] ?? host.default[name]);
 }
 
 /** A limit of which a plugin asks for more than the default. */

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { DEFAULT_LIMITS } from "../../sandbox/types.ts";
-import { DEFAULT_CEILING, figure, hostLimits, limitRequests, limitsOf } from "./limits.ts";
+import {
+  DEFAULT_CEILING,
+  figure,
+  hostLimits,
+  limitRequests,
+  limitsChangeSchema,
+  limitsOf,
+} from "./limits.ts";
 
 Deno.test("hostLimits() lays the operator's words over Carrel's own, the default never above the ceiling", () => {
   const plain = hostLimits();
@@ -40,6 +47,21 @@ Deno.test("limitRequests() says in plain words what is asked above the default, 
     given: 4096,
   });
   assert.deepEqual(limitRequests({ memory_mb: 512, log_rate: 1 }, host, host.default), []);
+});
+
+Deno.test("limitsChangeSchema says which numbers a limit takes, whatever stands there", () => {
+  for (const memory_mb of [NaN, 1e300, 1.5, 1, "much", Infinity]) {
+    const { error } = limitsChangeSchema.safeParse({ memory_mb });
+    assert.equal(error?.issues[0]?.message, "expected a whole number from 64 to 65536");
+  }
+  assert.equal(
+    limitsChangeSchema.safeParse({ cpu_s: 0 }).error?.issues[0]?.message,
+    "expected a number of seconds from 0.1 to 86400",
+  );
+  assert.deepEqual(limitsChangeSchema.parse({ cpu_s: 0.5, disk_mb: 0 }), {
+    cpu_s: 0.5,
+    disk_mb: 0,
+  });
 });
 
 Deno.test("figure() shows a limit in the unit that people read", () => {

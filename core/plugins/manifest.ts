@@ -3,6 +3,7 @@ import { z } from "zod";
 import { CONTENT_TYPES, PLUGIN_KINDS, type PluginKind } from "../../sdk/types.ts";
 import { CarrelError } from "../errors.ts";
 import { schemaProblems } from "../json_schema/inspect.ts";
+import { eventPatternProblem } from "../workflows/host_names.ts";
 import { limitsChangeSchema } from "./limits.ts";
 import { parseNetEntry } from "./net_entry.ts";
 import { parseRange, parseVersion, satisfies } from "./version.ts";
@@ -75,8 +76,9 @@ function pathProblem(value: string): string | undefined {
   if (rest.includes("${") || !rest.startsWith("/")) return `${expected}, not "${value}"`;
   // deno-lint-ignore no-control-regex
   if (/[\x00-\x1f,]/.test(rest)) return `${expected}, without commas and control characters`;
-  if (rest.split("/").some((part) => part === ".." || part === ".")) {
-    return `${expected}, without "." and ".." in it`;
+  const [, ...parts] = rest.replace(/(?<=.)\/$/, "").split("/");
+  if (parts.some((part) => part === ".." || part === "." || part === "" && rest !== "/")) {
+    return `${expected}, without ".", ".." and "//" in it`;
   }
   if (/^\/(proc|sys|dev)(\/|$)/.test(rest)) {
     return `"${value}" shows other processes; it cannot be granted`;
@@ -184,6 +186,21 @@ const fields = strictMap({
   formats: z.array(pattern(/^[a-z][a-z0-9_]*$/, "a format such as ebook", 50)).max(50).default([]),
   parameters: jsonSchema.default({}),
   provides: z.array(capabilityName).max(50).default([]),
+  events: z.array(
+    pattern(
+      /^(\*|[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*(\.\*)?)$/,
+      "an event such as content.imported, job.* or *",
+      100,
+    ).superRefine((name, ctx) => {
+      const message = eventPatternProblem(name);
+      if (message !== undefined) ctx.addIssue({ code: "custom", message });
+    }),
+  ).max(50).default([]),
+  /** How often its jobs may begin, where the operator's settings say nothing: what its source asks of its users. */
+  rate: strictMap({
+    per_minute: z.number().min(0.1).max(6_000),
+    burst: z.number().int().min(1).max(1_000).optional(),
+  }).optional(),
   permissions: permissions.prefault({}),
   config: jsonSchema.default({}),
 });
@@ -195,6 +212,7 @@ const FIELD_KINDS: Readonly<Record<string, readonly PluginKind[]>> = {
   content_types: ["import"],
   formats: ["export"],
   parameters: ["export", "step"],
+  events: ["hook"],
 };
 
 export const manifestSchema = fields.superRefine((manifest, ctx) => {
@@ -212,6 +230,13 @@ export const manifestSchema = fields.superRefine((manifest, ctx) => {
       code: "custom",
       path: ["formats"],
       message: "missing: expected at least one format, such as [ebook]",
+    });
+  }
+  if (kind === "hook" && manifest.events.length === 0) {
+    ctx.addIssue({
+      code: "custom",
+      path: ["events"],
+      message: "missing: expected at least one event, such as [content.imported]",
     });
   }
   const { net, write } = manifest.permissions;

@@ -161,6 +161,23 @@ Deno.test("parseManifest() wants a format of an export plugin, and no URL patter
   );
 });
 
+Deno.test("parseManifest() wants the events of a hook, and of no other plugin", () => {
+  const yaml = MINIMAL.replace("import.arxiv", "hook.mail");
+  assert.match(problems(yaml)["events"]!.message, /missing/);
+  const events = ["content.imported", "job.*", "*"];
+  assert.deepEqual(parseManifest(`${yaml}events: ${JSON.stringify(events)}`).events, events);
+  for (const event of ["job.", "*.job", "Job", "job*"]) {
+    assert.ok(problems(`${yaml}events: ["${event}"]`)["events[0]"], event);
+  }
+  const known = ["run.waits", "custom.rain", "custom.*", "artifact.*"];
+  assert.deepEqual(parseManifest(`${yaml}events: ${JSON.stringify(known)}`).events, known);
+  const unheard = (event: string) => problems(`${yaml}events: ["${event}"]`)["events[0]"]!.message;
+  assert.match(unheard("contnet.imported"), /did you mean "content\.imported"/);
+  assert.match(unheard("contnet.*"), /did you mean "content\.\*"/);
+  assert.match(unheard("weather"), /there are content\.imported, .* and custom\.<word>/);
+  assert.match(problems(`${MINIMAL}events: ["job.*"]`)["events"]!.message, /hook/);
+});
+
 Deno.test("parseManifest() refuses a plugin for another Carrel", () => {
   const yaml = `${MINIMAL}carrel: ">=2"\n`;
   assert.throws(

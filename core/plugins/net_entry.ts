@@ -1,5 +1,5 @@
 /** What may stand in a manifest's `net`. */
-import { isPrivateAddress } from "../../sandbox/closed_addresses.ts";
+import { addressKind, isPrivateAddress } from "../../sandbox/closed_addresses.ts";
 import { literalAddress } from "../../sandbox/ip.ts";
 import { registrableDomain } from "../network/site.ts";
 
@@ -39,6 +39,9 @@ export function parseNetEntry(value: string): NetEntry | string {
   const address = literalAddress(host);
   const local = host === "localhost" || host.endsWith(".localhost");
   if (local || (address !== undefined && isPrivateAddress(address))) {
+    if (address !== undefined && addressKind(address) === "metadata") {
+      return `"${value}" is a cloud's metadata address, which hands out credentials and is never opened`;
+    }
     return `"${value}" is a private address, which a manifest cannot ask for: the operator opens it with --allow-private ${host}:${parts.port}`;
   }
   return { kind: "host", host, port: parts.port };

@@ -58,7 +58,7 @@ Deno.test("parseNetEntry() refuses private addresses in every notation", () => {
       "0x7f.1",
       "2130706433",
       "10.0.0.1:80",
-      "169.254.169.254",
+      "169.254.1.1",
     ]
   ) {
     const result = parseNetEntry(value);
@@ -72,4 +72,12 @@ Deno.test("splitPort() and normalHost() give nothing for what is no host", () =>
   assert.equal(normalHost("a..b"), undefined);
   assert.equal(normalHost("a%00b"), undefined);
   assert.equal(normalHost("xn--zz--"), undefined);
+});
+
+Deno.test("parseNetEntry() advises no way to open what stays closed", () => {
+  for (const value of ["169.254.169.254", "169.254.169.254:80", "100.100.100.200"]) {
+    const result = parseNetEntry(value);
+    assert.ok(typeof result === "string" && /never opened/.test(result), value);
+    assert.ok(!String(result).includes("--allow-private"), value);
+  }
 });

@@ -34,7 +34,7 @@ export async function offer(
     places: await placesFor(context, version, same ? before : undefined),
     by,
     warnings: kept !== undefined && !isSamePlugin(kept, version)
-      ? [`The data that another plugin with this id left behind is deleted.`]
+      ? [`Another plugin with this id has left data behind: this one does not get it.`]
       : [],
   });
   return { consent, plugin: before?.plugin, unchanged: false };

@@ -6,8 +6,14 @@ import type { Manifest } from "./manifest.ts";
 import { parseNetEntry } from "./net_entry.ts";
 import type { Place } from "./plugins.ts";
 
+export interface KnownPlace extends Place {
+  readonly closed?: string | undefined;
+  /** Whether the operator opened all of its private addresses, so that a built-in plugin needs no grant for them. */
+  readonly opened?: boolean | undefined;
+}
+
 /** By permission key; none for a setting that is not set or names no host. */
-export type Places = Readonly<Record<string, Place & { readonly closed?: string | undefined }>>;
+export type Places = Readonly<Record<string, KnownPlace>>;
 
 /** The settings that permissions name, by permission key. */
 export function settingsNamed(manifest: Manifest): ReadonlyMap<string, string> {
@@ -33,10 +39,10 @@ export async function findPlaces(
     if (place === undefined) return [];
     const { host, port } = place;
     const { addresses, closed } = await network.destination(host, port);
-    // What the operator opened to all needs no grant of its own.
-    const opened = network.privateGrant(host, port)?.addresses ?? [];
-    const still = addresses.filter((address) => !opened.includes(address));
-    return [[key, { host, port, addresses: still, closed }] as const];
+    const pinned = network.privateGrant(host, port)?.addresses ?? [];
+    const opened = addresses.length > 0 &&
+      addresses.every((address) => pinned.includes(address));
+    return [[key, { host, port, addresses, closed, opened }] as const];
   });
   return Object.fromEntries((await Promise.all(found)).flat());
 }

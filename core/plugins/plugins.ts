@@ -9,8 +9,10 @@
  */
 import type { Grants, Limits, Pool, RunnerSpec, TrustLevel } from "../../sandbox/types.ts";
 import type { Health, PluginKind } from "../../sdk/types.ts";
+import type { Tx } from "../stores/sql.ts";
 import type { LimitRequest } from "./limits.ts";
 import type { Manifest } from "./manifest.ts";
+import type { Take } from "./takes.ts";
 
 /** Where an installed plugin or one of its versions is in its life. */
 export const VERSION_STATES = [
@@ -61,7 +63,7 @@ export interface CheckedHealth extends Health {
 
 /**
  * What is granted, each a list of strings. `match`: URL patterns for which an installed plugin is asked before
- * the built-in ones.
+ * the built-in ones. `events`: those that a hook is told of.
  */
 export const PERMISSIONS = [
   "net",
@@ -72,6 +74,7 @@ export const PERMISSIONS = [
   "services",
   "calls",
   "match",
+  "events",
 ] as const;
 export type PermissionName = typeof PERMISSIONS[number];
 
@@ -136,8 +139,10 @@ export interface Difference {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly same: readonly string[];
-  /** Limits that are other than before. */
+  /** Limits of which it asks for more or less than before, whatever it gets of them. */
   readonly limits: Readonly<Partial<Record<keyof Limits, { from: number; to: number }>>>;
+  /** What it is handed now, and what no longer. */
+  readonly takes: { readonly added: readonly Take[]; readonly removed: readonly Take[] };
 }
 
 /** Something that waits for a person. */
@@ -153,6 +158,8 @@ export interface Consent {
   readonly signedBy: string | undefined;
   readonly verified: boolean;
   readonly permissions: readonly PermissionRequest[];
+  /** What it is handed without a permission. */
+  readonly takes: readonly Take[];
   /** Dangerous combinations and what is odd about it, in plain words. */
   readonly warnings: readonly string[];
   /** Those that it gets. */
@@ -233,6 +240,8 @@ export interface Plugins {
   /** The enabled import plugins that take this media type or file name, best first. */
   matchMedia(mediaType: string, filename: string | undefined): readonly Plugin[];
   matchFormat(format: string): readonly Plugin[];
+  /** The plugins that provide it, enabled or not, in the same order. */
+  matchCapability(name: string): readonly Plugin[];
 
   /**
    * What a runner of this plugin is started with, for one job: bundles it if that has not been done, resolves
@@ -274,6 +283,7 @@ export interface Plugins {
   ): Promise<Consent>;
   /** Takes a question of kind `request` away, undecided. One that waits no more is no error. */
   withdraw(consent: string): Promise<void>;
+  /** Off: its runners end at once, and its jobs are held until it is on again. */
   setEnabled(id: string, enabled: boolean, by?: Actor): Promise<Plugin>;
   /** Puts the version that was live before live again. Throws `conflict` when there is none. */
   rollback(id: string, options?: { version?: string | undefined; by?: Actor }): Promise<Plugin>;
@@ -283,12 +293,22 @@ export interface Plugins {
     change: ConfigChange,
     by?: Actor,
   ): Promise<{ readonly plugin: Plugin; readonly consent: Consent | undefined }>;
-  /** Denies all grants but these. */
+  /** Denies all grants but these, as `revoke` does. */
   tighten(id: string, keep: readonly string[], by?: Actor): Promise<Plugin>;
-  /** Denies these grants from now on, for jobs and starts too. Throws `not_found` for one that is not granted. */
+  /**
+   * Denies these grants from now on, for jobs and starts too: its runners end at once, and jobs that were at work in
+   * them begin that stage again without. A key may be spelled as a manifest or a setting spells its host. Throws
+   * `not_found` for one that is not granted.
+   */
   revoke(id: string, keys: readonly string[], by?: Actor): Promise<Plugin>;
   /** Ends its runners and removes its files. Its data folder is kept unless asked otherwise. */
   uninstall(id: string, options?: { deleteData?: boolean; by?: Actor }): Promise<void>;
+
+  /**
+   * Calls it when a plugin is uninstalled or another one takes its id, in the transaction in which that happens. It
+   * must not fail. Until the returned function is called.
+   */
+  onGone(listener: OnGone): () => void;
 
   /** To be told how each runner ended: three crashes in ten minutes set a plugin aside. */
   runnerEnded(
@@ -296,6 +316,15 @@ export interface Plugins {
     end: { readonly reason: string; readonly message: string },
   ): void;
 }
+
+/** A plugin that is there no more. */
+export interface Gone {
+  readonly plugin: string;
+  /** Where the one comes from that has taken its id; undefined where it was uninstalled. */
+  readonly replacedBy: string | undefined;
+}
+
+export type OnGone = (tx: Tx, gone: Gone) => Promise<void>;
 
 export interface InstallOptions {
   readonly by?: Actor | undefined;

@@ -18,6 +18,7 @@ export interface Registry {
   matchUrl(url: string): readonly Plugin[];
   matchMedia(mediaType: string, filename: string | undefined): readonly Plugin[];
   matchFormat(format: string): readonly Plugin[];
+  matchCapability(name: string): readonly Plugin[];
 }
 
 /** One that could do a piece of work, and how well. */
@@ -95,6 +96,13 @@ export function createRegistry({ renew, now = Date.now }: RegistryOptions): Regi
     matchFormat(format) {
       return ranked(
         enabled("export").filter(({ plugin }) => plugin.manifest.formats.includes(format))
+          .map((entry) => ({ entry, group: entry.plugin.builtin ? 0 : 1, score: 1 })),
+      );
+    },
+
+    matchCapability(name) {
+      return ranked(
+        list().filter(({ plugin }) => plugin.manifest.provides.includes(name))
           .map((entry) => ({ entry, group: entry.plugin.builtin ? 0 : 1, score: 1 })),
       );
     },

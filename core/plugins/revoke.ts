@@ -1,8 +1,12 @@
-/** Takes grants of an installed plugin back. */
+/**
+ * Takes grants of an installed plugin back, from what is at work too: its runners end, and the stages of jobs that
+ * were at work in them begin again without the grant. What they need of it then is asked.
+ */
 import { CarrelError } from "../errors.ts";
-import { type Context, isoNow, renewEntry } from "./context.ts";
+import { type Context, cutOff, isoNow, renewEntry } from "./context.ts";
 import { mergeDecisions } from "./decisions.ts";
 import type { Plugin } from "./plugins.ts";
+import type { GrantRow } from "./store.ts";
 
 /** Denies all grants but these. */
 export function tighten(
@@ -22,16 +26,28 @@ export async function revoke(
   by: string,
 ): Promise<Plugin> {
   const { grants, plugin } = context.registry.get(id);
-  const granted = new Set(grants.filter((row) => row.decision === "granted").map(({ key }) => key));
-  const stranger = keys.find((key) => !granted.has(key));
-  if (stranger !== undefined && !plugin.builtin) {
+  const rows = grants.filter((row) => row.decision === "granted");
+  const named = keys.map((spelled) => {
+    const key = rows.find((row) => isSpelled(row, spelled))?.key;
+    if (key !== undefined || plugin.builtin) return key ?? spelled;
+    const granted = [...new Set(rows.map(({ key }) => key))];
     throw new CarrelError(
       "not_found",
-      `Cannot take "${stranger}" back from "${id}": it is not granted`,
-      { details: { granted: [...granted] } },
+      `Cannot take "${spelled}" back from "${id}": it is not granted. ${
+        granted.length === 0 ? "Nothing is." : `Granted: ${granted.join(", ")}`
+      }`,
+      { details: { granted } },
     );
-  }
-  return await drop(context, id, (key) => keys.includes(key), by);
+  });
+  return await drop(context, id, (key) => named.includes(key), by);
+}
+
+/** As the key itself, without the port of https, or by the host and port that a setting led to. */
+function isSpelled({ key, place }: GrantRow, spelled: string): boolean {
+  if (key === spelled) return true;
+  if (!key.startsWith("net:")) return false;
+  return key === `${spelled}:443` || `${key}:443` === spelled ||
+    place !== undefined && spelled === `net:${place.host}:${place.port}`;
 }
 
 async function drop(
@@ -73,6 +89,6 @@ async function drop(
     });
   });
   registry.set(renewEntry(context, entry, { ...entry.stored!, grants }));
-  await context.pool?.retire(id);
+  await cutOff(context, id);
   return registry.get(id).plugin;
 }

@@ -91,6 +91,24 @@ Deno.test("a program that plugins can change is granted to none, be it named by 
     assert.deepEqual((await plugins.runnerSpec(ID)).grants.run, [link]);
   }));
 
+Deno.test("a granted program that is not there is said, before a runner starts and crashes", () =>
+  withWorld(async (world) => {
+    const configDir = await trusting(world, "trusted");
+    await using plugins = await world.restart({ configDir });
+    const none = join(world.root, "ffmpeg");
+    const { id } = await offered(
+      plugins,
+      await world.plugin("video", yaml(ID, `permissions: {run: ["${none}"]}\n`)),
+    );
+    await plugins.decide(id, [`run:${none}`]);
+    const start = () => plugins.runnerSpec(ID);
+    await assert.rejects(start(), failsWith("denied", /ffmpeg, and there is no such program/));
+    await Deno.writeTextFile(none, "#!/bin/sh\n", { mode: 0o644 });
+    await assert.rejects(start(), failsWith("denied", /it is no program/));
+    await Deno.chmod(none, 0o755);
+    assert.deepEqual((await start()).grants.run, [none]);
+  }));
+
 Deno.test("parseManifest() takes programs by their absolute paths alone", () => {
   for (
     const value of [

@@ -1,5 +1,5 @@
 /** What a runner is started with: code, grants resolved for one job, settings, limits. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join, normalize } from "node:path";
 import { covers } from "../../sandbox/covers.ts";
 import type { RunnerSpec } from "../../sandbox/types.ts";
 import { denoPath, PROGRAM_DIR } from "../assets.ts";
@@ -11,6 +11,7 @@ import { effective } from "./decisions.ts";
 import type { Entry } from "./entry.ts";
 import { resolveGrants } from "./grants.ts";
 import { findPlaces, type Places } from "./places.ts";
+import { realPlace } from "./real_place.ts";
 import type { GrantRow } from "./store.ts";
 
 export interface SpecOptions {
@@ -31,6 +32,8 @@ export interface SpecContext {
   readonly secrets: Secrets;
   /** The host's data folder. */
   readonly dataDir: string;
+  /** Files and folders outside of it that no plugin may read or change: see `PluginsOptions`. @default none */
+  readonly closed?: readonly string[] | undefined;
 }
 
 export interface Spec {
@@ -62,10 +65,13 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
     builtin: plugin.builtin,
     trusted: plugin.trust === "trusted",
   });
-  const [read, write, programs] = await Promise.all([
+  // Paths are looked at anew for each start: where they lead may have changed since they were granted.
+  const [read, write, programs, shut, shutToWriting] = await Promise.all([
     withRealPaths(granted.read),
     withRealPaths(granted.write),
-    withRealPaths(granted.run),
+    Promise.all(granted.run.map((path) => findProgram(plugin.id, path))),
+    allPlaces([dataDir, ...context.closed ?? []]),
+    allPlaces([PROGRAM_DIR, dirname(denoPath())]),
   ]);
   const { plain, secrets: references } = splitSecrets(plugin.manifest, plugin.config);
   const grants = resolveGrants({ ...granted, read, write }, {
@@ -74,11 +80,12 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
     source: checked,
     privateGrant: network.privateGrant,
     pinned: (field) => pinned[`net:\${config.${field}}`],
-    protectedRead: [dataDir],
-    protectedWrite: [dataDir, PROGRAM_DIR, dirname(denoPath())],
+    protectedRead: shut,
+    protectedWrite: [...shut, ...shutToWriting],
   });
-  checkPrograms(programs, [dataDir, ...grants.write]);
-  if ([...grants.read, ...grants.write].some((path) => path.startsWith(ownData))) {
+  checkPrograms([...granted.run, ...programs], [dataDir, ...grants.write]);
+  const hasOwnData = [...grants.read, ...grants.write].some((path) => path.startsWith(ownData));
+  if (hasOwnData) {
     await Deno.mkdir(ownData, { recursive: true, mode: 0o700 });
   }
   const spec: RunnerSpec = {
@@ -88,6 +95,7 @@ export async function makeSpec(options: SpecOptions, context: SpecContext): Prom
     bundle: bundle.path,
     grants,
     config: plain,
+    dataDir: hasOwnData ? ownData : undefined,
     trust: plugin.trust,
     limits: plugin.limits,
     secrets: secrets.source(plugin.id, references),
@@ -133,13 +141,47 @@ export function checkStartable({ plugin }: Entry): void {
 
 /**
  * The granted paths and, where one is or lies behind a symbolic link, also where it leads: the grant is
- * about that place, and what is refused there must not be had through a link.
+ * about that place, and what is refused there must not be had through a link. That of a file which is not there yet
+ * is where it would be made.
  */
 async function withRealPaths(paths: readonly string[]): Promise<readonly string[]> {
-  const real = await Promise.all(
-    paths.map(async (path) =>
-      path.startsWith("/") ? await Deno.realPath(path).catch(() => path) : path
-    ),
+  const own = paths.filter((path) => !path.startsWith("/"));
+  return [...own, ...await allPlaces(paths.filter((path) => path.startsWith("/")))];
+}
+
+/** As they are called, and where they lead. */
+async function allPlaces(paths: readonly string[]): Promise<readonly string[]> {
+  const places = await Promise.all(paths.map(async (path) => {
+    const plain = normalize(path);
+    try {
+      // A link in what lies above it is one that a grant of that folder could change.
+      return [
+        plain,
+        join(await realPlace(dirname(plain)), basename(plain)),
+        await realPlace(plain),
+      ];
+    } catch {
+      throw new CarrelError("denied", `Cannot grant "${path}": nobody can say where it leads.`);
+    }
+  }));
+  return [...new Set(places.flat())];
+}
+
+/**
+ * Where a granted program lies. Throws `denied` when there is none: a runner does not start with such a grant, and
+ * would not say why.
+ */
+async function findProgram(plugin: string, path: string): Promise<string> {
+  const real = await realPlace(path).catch(() => path);
+  const found = await Deno.stat(real).catch(() => undefined);
+  const why = found === undefined
+    ? "there is no such program on this machine"
+    : !found.isFile || found.mode !== null && (found.mode & 0o111) === 0
+    ? "it is no program"
+    : undefined;
+  if (why === undefined) return real;
+  throw new CarrelError(
+    "denied",
+    `Cannot start the plugin "${plugin}": it may run ${path}, and ${why}. Install it, or take the permission "run:${path}" back.`,
   );
-  return [...new Set([...paths, ...real])];
 }

@@ -145,7 +145,7 @@ export async function verifySignature(
     };
   }
   const { key } = signature;
-  const known = trusted.find((entry) => sameBytes(entry.key, key));
+  const known = trustedKey(key, trusted);
   if (known === undefined) {
     return {
       verified: false,
@@ -155,6 +155,11 @@ export async function verifySignature(
     };
   }
   return { verified: true, key, name: known.name };
+}
+
+/** The operator's entry of a key, if it is trusted. */
+export function trustedKey(key: string, trusted: readonly TrustedKey[]): TrustedKey | undefined {
+  return trusted.find((entry) => sameBytes(entry.key, key));
 }
 
 async function fits(lock: LockFile, { key, value }: Signature): Promise<boolean> {

@@ -15,6 +15,8 @@ export interface SpecsOptions {
   readonly secrets: Secrets;
   /** The host's data folder, real. */
   readonly dataDir: string;
+  /** See `SpecContext`. */
+  readonly closed?: readonly string[] | undefined;
   readonly locks: Locks;
   /** Takes work that nobody waits for. */
   readonly background: (work: Promise<unknown>) => void;
@@ -40,8 +42,10 @@ export interface Specs {
 
 export function createSpecs(context: Context, options: SpecsOptions): Specs {
   const { registry, files, network, now } = context;
-  const { bundler, secrets, dataDir, locks, background } = options;
+  const { bundler, secrets, dataDir, closed, locks, background } = options;
   const ready = new Map<string, Promise<{ digest: string; path: string }>>();
+  /** Specs that are the same for every job, as long as nothing about the plugin changes: then its entry is another. */
+  const settled = new WeakMap<Entry, RunnerSpec>();
 
   /** The bundle of a plugin, made or checked once in this process. */
   function bundleOf(entry: Entry): Promise<{ digest: string; path: string }> {
@@ -70,12 +74,17 @@ export function createSpecs(context: Context, options: SpecsOptions): Specs {
   }
 
   async function specOf(entry: Entry, use: SpecUse): Promise<RunnerSpec> {
+    const same = use.ownData === undefined && use.source === undefined && settled.get(entry);
+    if (same) return same;
+    const { id } = entry.plugin;
+    const cuts = context.cuts.get(id);
     const bundle = await bundleOf(entry);
     const { ownData = files.dataOf(entry.plugin.id) } = use;
     const made = await makeSpec(
       { ...use, entry, bundle, ownData, nowMs: now() },
-      { network, secrets, dataDir },
+      { network, secrets, dataDir, closed },
     );
+    const spec: RunnerSpec = { ...made.spec, isCurrent: () => context.cuts.get(id) === cuts };
     if (use.start) await useUp(entry, made.used, use.job);
     if (made.moved.length > 0) {
       background(locks.run(entry.plugin.id, async () => {
@@ -85,7 +94,10 @@ export function createSpecs(context: Context, options: SpecsOptions): Specs {
         await askAboutPlaces(context, current, made.moved, made.places, "host");
       }));
     }
-    return made.spec;
+    if (use.ownData === undefined && use.source === undefined && isSettled(entry)) {
+      settled.set(entry, spec);
+    }
+    return spec;
   }
 
   async function checkSpec(entry: Entry, ownData?: string): Promise<RunnerSpec> {
@@ -118,6 +130,13 @@ export function createSpecs(context: Context, options: SpecsOptions): Specs {
   }
 
   return { bundleOf, specOf, checkSpec, saveGrants };
+}
+
+/** Whether neither the time, nor the job, nor a name or path that may lead elsewhere tomorrow, has a say in it. */
+function isSettled({ plugin, grants }: Entry): boolean {
+  const { net, read, write, run } = plugin.manifest.permissions;
+  return net.length + read.length + write.length + run.length === 0 &&
+    grants.every(({ duration }) => duration === "always");
 }
 
 function hasAsked({ waiting }: Context, plugin: string, keys: readonly string[]): boolean {

@@ -3,20 +3,29 @@
  * install, up to the question; nothing of the plugin runs, and nothing is written into its folder.
  */
 import { join } from "node:path";
-import { NODE_MODULES_DIR, SDK_DIR, VERSION } from "../assets.ts";
+import { BUILTIN_PLUGINS_DIR, NODE_MODULES_DIR, SDK_DIR, VERSION } from "../assets.ts";
 import { CarrelError } from "../errors.ts";
 import type { Network } from "../network/private.ts";
 import { type Bundle, createBundler } from "./bundle.ts";
 import { checkConfigSchema, resolveConfig } from "./config.ts";
 import { dangerousCombinations, permissionRequests } from "./consent.ts";
 import { declaredGrants } from "./grants.ts";
+import {
+  type HostLimits,
+  hostLimits,
+  type LimitRequest,
+  limitRequests,
+  limitsOf,
+} from "./limits.ts";
 import { LOCK_FILE, parseLock, SIGNATURE_FILE, verifyLock } from "./lock_file.ts";
 import { type Manifest, MANIFEST_FILE, parseManifest } from "./manifest.ts";
 import { findPlaces } from "./places.ts";
 import type { PermissionRequest } from "./plugins.ts";
+import { readBuiltins } from "./registry.ts";
 import { parseSignature, verifySignature } from "./signature.ts";
 import { removeFolder, writeFolder } from "./sources/folder.ts";
 import { type LockedFolder, lockFolder } from "./sources/lock_folder.ts";
+import { type Take, takesOf } from "./takes.ts";
 
 /** One thing that keeps a plugin from being installed. */
 export interface ValidationProblem {
@@ -40,12 +49,24 @@ export interface Validation {
   /** What consent would ask about, and its warnings if all were granted. */
   readonly permissions: readonly PermissionRequest[];
   readonly warnings: readonly string[];
+  /** What it is handed without a permission. */
+  readonly takes: readonly Take[];
+  /** What it asks for above the default of this machine. */
+  readonly limitRequests: readonly LimitRequest[];
+}
+
+export interface ValidateOptions {
+  readonly network: Pick<Network, "destination" | "privateGrant">;
+  /** What plugins get here. @default Carrel's own */
+  readonly limits?: HostLimits | undefined;
+  /** Where the built-in plugins are, whose ids cannot be taken. @default this program's */
+  readonly builtinDir?: string | undefined;
 }
 
 /** Throws only what is no fault of the plugin, such as `unavailable` when the bundler was stopped. */
 export async function validatePlugin(
   folder: string,
-  options: { readonly network: Pick<Network, "destination" | "privateGrant"> },
+  options: ValidateOptions,
 ): Promise<Validation> {
   const problems: ValidationProblem[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
@@ -57,13 +78,26 @@ export async function validatePlugin(
     }
   };
   const locked = await attempt(() => lockFolder(folder));
-  if (locked === undefined) return { problems, permissions: [], warnings: [] };
+  if (locked === undefined) {
+    return { problems, permissions: [], warnings: [], takes: [], limitRequests: [] };
+  }
   const { manifest } = locked;
   await attempt(() => {
     const yaml = locked.files.find(({ path }) => path === MANIFEST_FILE)!;
     parseManifest(new TextDecoder().decode(yaml.bytes), { hostVersion: VERSION });
     checkConfigSchema(manifest);
   });
+  const builtins = await readBuiltins(options.builtinDir ?? BUILTIN_PLUGINS_DIR, {
+    hostVersion: VERSION,
+    // They are not what is asked about.
+    report: () => {},
+  });
+  if (builtins.some((builtin) => builtin.manifest.id === manifest.id)) {
+    const message = `a built-in plugin has the id "${manifest.id}"; choose another one`;
+    problems.push({ file: MANIFEST_FILE, field: "id", message });
+  }
+  const limits = options.limits ?? hostLimits();
+  const asked = manifest.permissions.limits;
   const signedBy = await attempt(() => signerOf(folder, locked));
   const bundle = await attempt(() => bundled(locked));
   const places = await attempt(() =>
@@ -76,6 +110,8 @@ export async function validatePlugin(
     signedBy,
     permissions: permissionRequests(manifest, [], { builtin: false, places }),
     warnings: dangerousCombinations(declaredGrants(manifest)),
+    takes: takesOf(manifest),
+    limitRequests: limitRequests(asked, limits, limitsOf(asked, limits)),
   };
 }
 

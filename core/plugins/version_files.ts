@@ -7,13 +7,16 @@ import { CarrelError } from "../errors.ts";
 import { isWhole, sha256, writeAtomically } from "./bundle_cache.ts";
 import { LOCK_FILE } from "./lock_file.ts";
 import { MANIFEST_FILE } from "./manifest.ts";
-import type { Identity } from "./identity.ts";
+import { type Identity, isSamePlugin } from "./identity.ts";
 import type { VersionRow } from "./store.ts";
 
 type Named = Pick<VersionRow, "plugin" | "version" | "digest">;
 
 /** Says whose a data folder is that was kept when its plugin was uninstalled. */
 const OWNER_FILE = "owner.json";
+/** The data of plugins that another one has replaced, a folder for each. No version is called so. */
+const ASIDE_DIR = "replaced";
+const NOBODY: Identity = { origin: "", signedBy: undefined };
 
 export interface VersionFilesOptions {
   /** The host's data folder. */
@@ -31,6 +34,11 @@ export function createVersionFiles({ dataDir, cacheDir, runnersDir }: VersionFil
   const bundleOf = ({ plugin, version, digest }: Named) =>
     join(pluginDir(plugin), version, `${digest}.js`);
   const ownerFile = (id: string) => join(pluginDir(id), OWNER_FILE);
+  const asideOf = async (id: string, { origin, signedBy }: Identity) =>
+    join(pluginDir(id), ASIDE_DIR, (await sha256(`${signedBy ?? ""}\n${origin}`)).slice(0, 16));
+  const keptData = (id: string) => readOwner(ownerFile(id));
+  const hasData = async (id: string) =>
+    await exists(join(pluginDir(id), "data")) || await exists(join(pluginDir(id), ASIDE_DIR));
 
   return {
     bundleOf,
@@ -94,13 +102,11 @@ export function createVersionFiles({ dataDir, cacheDir, runnersDir }: VersionFil
       }
     },
 
-    /** Removes all of a plugin's folder but this version, and its data unless that goes too. */
-    async removeOthers(version: Named, options: { readonly data: boolean }): Promise<void> {
+    /** Removes all of a plugin's folder but this version, its data, and what others have left behind. */
+    async removeOthers(version: Named): Promise<void> {
       const folder = pluginDir(version.plugin);
       for await (const { name } of entries(folder)) {
-        if (name !== version.version && (name !== "data" || options.data)) {
-          await remove(join(folder, name));
-        }
+        if (![version.version, "data", ASIDE_DIR].includes(name)) await remove(join(folder, name));
       }
       const kept = dirname(bundleOf(version));
       for await (const { name } of entries(kept)) {
@@ -110,30 +116,67 @@ export function createVersionFiles({ dataDir, cacheDir, runnersDir }: VersionFil
 
     /** Removes a plugin's folder; its data stays, with a note whose it is, if asked. */
     async removePlugin(id: string, keepDataOf: Identity | undefined): Promise<void> {
-      const data = await Deno.stat(join(pluginDir(id), "data")).catch(() => undefined);
-      if (keepDataOf === undefined || data === undefined) return await remove(pluginDir(id));
+      if (keepDataOf === undefined || !await hasData(id)) return await remove(pluginDir(id));
       for await (const { name } of entries(pluginDir(id))) {
-        if (name !== "data") await remove(join(pluginDir(id), name));
+        if (name !== "data" && name !== ASIDE_DIR) await remove(join(pluginDir(id), name));
       }
-      const { origin, signedBy } = keepDataOf;
-      const note = JSON.stringify({ origin, signed_by: signedBy ?? null });
-      await writeAtomically(ownerFile(id), new TextEncoder().encode(note));
+      await writeOwner(ownerFile(id), keepDataOf);
+    },
+
+    /** Whether there is data of a plugin of this id, or of one that it replaced. */
+    hasData,
+
+    /**
+     * The data folder is to be another plugin's: what is in it waits for the one whose it is. `owner`: who has it
+     * now, where that is installed.
+     */
+    async setDataAside(id: string, owner: Identity | undefined): Promise<void> {
+      const whose = owner ?? await keptData(id);
+      const data = join(pluginDir(id), "data");
+      if (!await exists(data)) return;
+      const place = await asideOf(id, whose ?? NOBODY);
+      await remove(place);
+      await Deno.mkdir(place, { recursive: true, mode: 0o700 });
+      await Deno.rename(data, join(place, "data"));
+      await writeOwner(join(place, OWNER_FILE), whose ?? NOBODY);
+      await remove(ownerFile(id));
+    },
+
+    /** A plugin that was replaced is installed again: its data is its own again. */
+    async bringDataBack(id: string, owner: Identity): Promise<void> {
+      const data = join(pluginDir(id), "data");
+      for await (const { name } of entries(join(pluginDir(id), ASIDE_DIR))) {
+        const place = join(pluginDir(id), ASIDE_DIR, name);
+        const whose = await readOwner(join(place, OWNER_FILE));
+        if (whose === undefined || !isSamePlugin(whose, owner) || await exists(data)) continue;
+        await Deno.rename(join(place, "data"), data);
+        await remove(place);
+      }
     },
 
     /** Whose data lies there, of a plugin that was uninstalled; undefined when there is none. */
-    async keptData(id: string): Promise<Identity | undefined> {
-      try {
-        const { origin, signed_by } = JSON.parse(await Deno.readTextFile(ownerFile(id)));
-        return { origin: String(origin), signedBy: signed_by ?? undefined };
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        return { origin: "", signedBy: undefined };
-      }
-    },
+    keptData,
     /** The data has an owner that is installed again. */
     takeData: (id: string) => remove(ownerFile(id)),
   };
 }
+
+async function writeOwner(path: string, { origin, signedBy }: Identity): Promise<void> {
+  const note = JSON.stringify({ origin, signed_by: signedBy ?? null });
+  await writeAtomically(path, new TextEncoder().encode(note));
+}
+
+/** Undefined where there is no note; nobody's where it cannot be read. */
+async function readOwner(path: string): Promise<Identity | undefined> {
+  try {
+    const { origin, signed_by } = JSON.parse(await Deno.readTextFile(path));
+    return { origin: String(origin), signedBy: signed_by ?? undefined };
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound ? undefined : NOBODY;
+  }
+}
+
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
 
 async function remove(path: string): Promise<void> {
   await Deno.remove(path, { recursive: true }).catch((error) => {

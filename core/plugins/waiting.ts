@@ -10,6 +10,7 @@ import type { Manifest } from "./manifest.ts";
 import type { OperatorFile } from "./operator_file.ts";
 import type { Consent, PermissionRequest, Plugin } from "./plugins.ts";
 import type { ConsentRow, VersionRow } from "./store.ts";
+import { takesOf } from "./takes.ts";
 
 /** Consents that wait at the same time; the oldest is dropped for one more. */
 export const MAX_CONSENTS = 32;
@@ -70,11 +71,12 @@ export function showConsent(
     signedBy: version.signedBy,
     verified: version.verified,
     permissions,
+    takes: row.kind === "setting" || row.kind === "request" ? [] : takesOf(manifest),
     warnings: [
       ...waiting.warnings,
       ...identityWarnings(waiting, before),
       ...dangerousCombinations(declaredGrants(manifest)),
-      ...trustWarnings(manifest, trusted),
+      ...(before?.plugin.builtin === true ? [] : trustWarnings(manifest, trusted)),
       ...privateBesidePublic(permissions),
     ],
     limits,
@@ -83,7 +85,7 @@ export function showConsent(
       ? undefined
       : { version: before.plugin.version, origin: before.plugin.origin },
     difference: row.kind === "update" && before !== undefined
-      ? differenceOf(before.plugin, { manifest, limits })
+      ? differenceOf(before.plugin.manifest, manifest, operator.limits)
       : undefined,
     job: row.job,
     askedBy: row.askedBy,
@@ -98,13 +100,13 @@ function identityWarnings({ row, version }: Waiting, before: Entry | undefined):
   const { origin, signedBy } = before.plugin;
   const who = signedBy === undefined ? `from ${origin}` : `from ${origin}, signed by ${signedBy}`;
   return [
-    `Another plugin with this id is installed, ${who}: this one replaces it, and inherits neither its permissions nor its settings nor its data.`,
+    `Another plugin with this id is installed, ${who}: this one replaces it. The other one's permissions, settings and versions are deleted, and its jobs that have not ended fail; its data is kept for when it comes back.`,
   ];
 }
 
 function trustWarnings(manifest: Manifest, trusted: boolean): readonly string[] {
   if (trusted) {
-    return ["config/plugins.yaml trusts this id: it runs without the walls of the system."];
+    return ["The operator trusts this id: it runs without the walls of the system."];
   }
   return manifest.permissions.run.map(({ value }) =>
     `It would run ${value}: that can be granted only once config/plugins.yaml says "trust: trusted" for it.`

@@ -2,10 +2,11 @@
  * YAML that people write by hand: parsed with bounds, checked against a schema, every error with file,
  * line and field, and all of them at once.
  */
-import { type Document, isMap, LineCounter, parseDocument } from "yaml";
+import { isNode, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { CarrelError, type ErrorCode } from "../errors.ts";
-import { keyOf, keyProblems, nestsTooDeep, startOf } from "./yaml_bounds.ts";
+import { brokenBound, keyProblems } from "./yaml_bounds.ts";
+import { createPlaces } from "./yaml_places.ts";
 
 /** One thing that is wrong with a file. */
 export interface YamlProblem {
@@ -30,19 +31,47 @@ export interface ReadYamlOptions<S extends z.ZodType> {
   readonly what: string;
   /** @default 262144 (256 KiB) */
   readonly maxBytes?: number | undefined;
+  /**
+   * Keys, values, marks and lines of the text, and values once its aliases are written out.
+   * @default as many as the bytes allow
+   */
+  readonly maxTokens?: number | undefined;
 }
+
+type Asked = Omit<ReadYamlOptions<never>, "schema">;
 
 /** Aliases may multiply what a file says by this much, not more: the bound on "billion laughs". */
 const MAX_ALIASES = 50;
+/** Anchors and aliases of one file. */
+const MAX_ALIAS_MARKS = 200;
 const MAX_DEPTH = 32;
 const MAX_PROBLEMS = 20;
 const TOO_DEEP = `it is nested more than ${MAX_DEPTH} levels deep`;
+
+/** A file's plain value, and where in the file its parts stand. Paths as in the value, offsets in characters. */
+export interface YamlFile {
+  readonly value: unknown;
+  /** Where the value at a path begins, at its key if it has one; that of the nearest thing around a missing one. */
+  offsetOf(path: readonly PropertyKey[]): number;
+  /** From where to where the value at a path stands, without its key; undefined for a missing one. */
+  rangeOf(path: readonly PropertyKey[]): readonly [number, number] | undefined;
+  /** From 1. */
+  position(offset: number): { readonly line: number; readonly column: number };
+}
 
 /** Parses and checks; throws `CarrelError` with `details.errors: YamlProblem[]`. */
 export function readYaml<S extends z.ZodType>(
   text: string,
   options: ReadYamlOptions<S>,
 ): z.output<S> {
+  const file = readYamlFile(text, options);
+  const result = options.schema.safeParse(file.value, { error: describeIssue });
+  if (result.success) return result.data;
+  throw failure(options, ...describe(result.error.issues, file, options.file));
+}
+
+/** Parses within the bounds; throws `CarrelError` with `details.errors: YamlProblem[]`. */
+export function readYamlFile(text: string, options: Asked): YamlFile {
   const { file } = options;
   const maxBytes = options.maxBytes ?? 256 * 1024;
   // A UTF-16 unit is at least one byte in UTF-8: what is far too long is not encoded at all.
@@ -51,17 +80,26 @@ export function readYaml<S extends z.ZodType>(
   }
   const lines = new LineCounter();
   const document = parse(text, lines, options);
-  const value = toPlain(document, options);
-  const result = options.schema.safeParse(value, { error: describeIssue });
-  if (result.success) return result.data;
-  throw failure(options, ...describe(result.error.issues, document, lines, file));
+  const placeOf = createPlaces(document.contents);
+  return {
+    value: toPlain(document, options),
+    offsetOf: (path) => placeOf(path).offset,
+    rangeOf(path) {
+      const { node } = placeOf(path);
+      const range = isNode(node) ? node.range : undefined;
+      return range ? [range[0], range[1]] : undefined;
+    },
+    position(offset) {
+      const { line, col } = lines.linePos(offset);
+      return { line, column: col };
+    },
+  };
 }
 
 /** The first problems with their places, and how many there are: one a field, what follows from it is no news. */
 function describe(
   issues: readonly z.core.$ZodIssue[],
-  document: Document,
-  lines: LineCounter,
+  document: YamlFile,
   file: string,
 ): [YamlProblem[], number] {
   const fields = new Set<string>();
@@ -75,18 +113,28 @@ function describe(
       fields.add(field);
       // To find a place is a walk through the file: not for thousands that nobody is shown.
       if (problems.length >= MAX_PROBLEMS) continue;
-      const { line, col } = lines.linePos(offsetOf(document.contents, path));
-      problems.push(problem(file, line, col, field, issue.message));
+      const { line, column } = document.position(document.offsetOf(path));
+      problems.push(problem(file, line, column, field, issue.message));
     }
   }
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   return [problems, fields.size];
 }
 
-function parse<S extends z.ZodType>(text: string, lines: LineCounter, options: ReadYamlOptions<S>) {
-  const tooDeep = (cause?: unknown) =>
-    failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)], 1, cause);
-  if (nestsTooDeep(text, MAX_DEPTH)) throw tooDeep();
+function parse(text: string, lines: LineCounter, options: Asked) {
+  const refused = (why: string, cause?: unknown) =>
+    failure(options, [problem(options.file, 1, 1, "", why)], 1, cause);
+  const tooDeep = (cause?: unknown) => refused(TOO_DEEP, cause);
+  const maxTokens = options.maxTokens ?? Infinity;
+  const bounds = { maxDepth: MAX_DEPTH, maxTokens, maxAliases: MAX_ALIAS_MARKS };
+  switch (brokenBound(text, bounds)) {
+    case "depth":
+      throw tooDeep();
+    case "tokens":
+      throw refused(tooMany(maxTokens));
+    case "aliases":
+      throw refused(`it has more than ${MAX_ALIAS_MARKS} anchors (&name) and aliases (*name)`);
+  }
   let document;
   try {
     document = parseDocument(text, {
@@ -114,10 +162,9 @@ function parse<S extends z.ZodType>(text: string, lines: LineCounter, options: R
   throw failure(options, shown, wrong.length);
 }
 
-function toPlain<S extends z.ZodType>(
-  document: ReturnType<typeof parseDocument>,
-  options: ReadYamlOptions<S>,
-): unknown {
+const tooMany = (most: number) => `it has more than ${most} keys, values, marks and lines`;
+
+function toPlain(document: ReturnType<typeof parseDocument>, options: Asked): unknown {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -127,39 +174,27 @@ function toPlain<S extends z.ZodType>(
       : TOO_DEEP;
     throw failure(options, [problem(options.file, 1, 1, "", why)], 1, cause);
   }
-  if (depthOf(value, MAX_DEPTH) > MAX_DEPTH) {
-    throw failure(options, [problem(options.file, 1, 1, "", TOO_DEEP)]);
-  }
-  return value;
+  const maxValues = options.maxTokens ?? Infinity;
+  const broken = brokenByValue(value, maxValues);
+  if (broken === undefined) return value;
+  const why = broken === "depth" ? TOO_DEEP : `${tooMany(maxValues)}, its aliases written out`;
+  throw failure(options, [problem(options.file, 1, 1, "", why)]);
 }
 
-/** The depth of a value, counted no further than just above `limit`. */
-function depthOf(value: unknown, limit: number): number {
-  if (typeof value !== "object" || value === null) return 0;
-  if (limit < 0) return 1;
-  let deepest = 0;
-  for (const part of Object.values(value)) deepest = Math.max(deepest, depthOf(part, limit - 1));
-  return deepest + 1;
-}
-
-/** Where the value at a path begins; that of the nearest thing around it when it is missing. */
-function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
-  let node: unknown = root;
-  let offset = startOf(node) ?? 0;
-  for (const step of path) {
-    if (isMap(node)) {
-      const pair = node.items.find((item) => keyOf(item.key) === String(step));
-      if (pair === undefined) break;
-      // The key's place, not the value's: an empty or a nested value begins on another line.
-      offset = startOf(pair.key) ?? offset;
-      node = pair.value;
-    } else {
-      const items: unknown = (node as { items?: unknown } | null)?.items;
-      node = Array.isArray(items) ? items[Number(step)] : undefined;
-      offset = startOf(node) ?? offset;
+/** What a value has too much of; looks no further than to there. An alias makes one object of many places. */
+function brokenByValue(root: unknown, maxValues: number): "depth" | "values" | undefined {
+  let values = 0;
+  function walk(value: unknown, depth: number): "depth" | "values" | undefined {
+    if (++values > maxValues) return "values";
+    if (typeof value !== "object" || value === null) return undefined;
+    if (depth >= MAX_DEPTH) return "depth";
+    for (const part of Object.values(value)) {
+      const broken = walk(part, depth + 1);
+      if (broken !== undefined) return broken;
     }
+    return undefined;
   }
-  return offset;
+  return walk(root, 0);
 }
 
 function fieldName(path: readonly PropertyKey[]): string {

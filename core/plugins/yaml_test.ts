@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import { CarrelError } from "../errors.ts";
 import { problemLine, readYaml, type YamlProblem } from "./yaml.ts";
+import { brokenBound } from "./yaml_bounds.ts";
 
 const schema = z.strictObject({
   name: z.string().min(2),
@@ -110,6 +111,22 @@ Deno.test("readYaml() is not blown up by aliases, depth or size", () => {
   assert.match(problems(stairs)[0]!, /levels deep/);
   assert.deepEqual(read(`name: xy\nany: ${JSON.stringify("[".repeat(100))}`).any, "[".repeat(100));
   assert.match(problems(`name: ${"x".repeat(300_000)}`)[0]!, /larger than 300000 bytes/);
+});
+
+Deno.test("brokenBound() counts marks, not what stands in texts", () => {
+  const bounds = { maxDepth: 3, maxTokens: 20, maxAliases: 2 };
+  const broken = (text: string) => brokenBound(text, bounds);
+  assert.equal(broken("a: [1, 2]\n"), undefined);
+  assert.equal(broken("[".repeat(4)), "depth");
+  assert.equal(broken("a: 1\n".repeat(10)), "tokens");
+  for (const mark of ["\n", "#\n", "- ", "%x\n", "---\n"]) {
+    assert.ok(broken(mark.repeat(100)), mark);
+  }
+  assert.equal(broken(`[${"[],".repeat(20)}]`), "tokens");
+  assert.equal(broken("[&a 1, *a, *a]"), "aliases");
+  assert.equal(broken('["&a", "*a", "*a"]'), undefined);
+  assert.equal(broken("a: |\n  &a\n  *a\n  *a [[[[[[\n"), undefined);
+  assert.equal(broken("a: |\n  text\n&a b: &b c\n&c d: 1\n"), "aliases");
 });
 
 Deno.test("problemLine() leaves the field out where there is none", () => {

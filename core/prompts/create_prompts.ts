@@ -56,6 +56,9 @@ const NO_REASON_TO_ASK = new Set([
   "invalid_output",
 ]);
 
+/** Permissions in one message; the question itself has them all. */
+const MAX_TOLD = 5;
+
 export function createPrompts(
   options: CreatePromptsOptions,
   engine: () => PromptedJobs,
@@ -193,7 +196,7 @@ export function createPrompts(
       const why = `it has asked ${MAX_PROMPTS} times already`;
       return new CarrelError(
         "denied",
-        `Cannot go on with "${id}": it needs ${keys.join(", ")}, and ${why}`,
+        `Cannot go on with "${id}": it needs ${someOf(keys)}, and ${why}`,
         { details: { permissions: [...keys] } },
       );
     }
@@ -211,9 +214,12 @@ export function createPrompts(
     // Cancelled while the question was put: nothing is heard of it any more.
     const status = await statusOf(job.id);
     if (status === undefined || isEnded(status)) onEnded(job.id);
-    const texts = consent.permissions.map(({ text, key }) => `${text} (${key})`);
+    const texts = consent.permissions.slice(0, MAX_TOLD).map(({ text, key }) => `${text} (${key})`);
+    const more = consent.permissions.length - texts.length;
     return new JobWaits(
-      `needs a permission: ${texts.join("; ")}. Answer with: carrel plugin consent ${row.id}`,
+      `needs a permission: ${texts.join("; ")}${
+        more === 0 ? "" : `; and ${more} more`
+      }. Answer with: carrel plugin consent ${row.id}`,
       (tx) => savePrompt(tx, row),
     );
   }
@@ -265,15 +271,27 @@ export function createPrompts(
 }
 
 function denial(row: PromptRow, state: PromptState, timeoutMs: number): JobError {
-  const why = state === "expired"
-    ? `nobody granted within ${Math.round(timeoutMs / 60_000)} minutes`
-    : "was not granted";
+  const why = state === "expired" ? `nobody granted within ${spell(timeoutMs)}` : "was not granted";
   return {
     code: "denied",
-    message: `Cannot go on with "${row.plugin}": it needs ${row.keys.join(", ")}, which ${why}`,
+    message: `Cannot go on with "${row.plugin}": it needs ${someOf(row.keys)}, which ${why}`,
     retryable: false,
     details: { permissions: [...row.keys], prompt: row.id },
   };
+}
+
+/** The first of many: the question itself has all of them. */
+function someOf(keys: readonly string[]): string {
+  const more = keys.length - MAX_TOLD;
+  return keys.slice(0, MAX_TOLD).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** A span of time as people say it: seconds below two minutes. */
+function spell(ms: number): string {
+  const [amount, unit] = ms < 120_000
+    ? [Math.round(ms / 1000), "second"]
+    : [Math.round(ms / 60_000), "minute"];
+  return `${amount} ${unit}${amount === 1 ? "" : "s"}`;
 }
 
 /** The same error, with what the plugin was refused beside it. */

@@ -6,6 +6,17 @@ import type { Attribution, ContentType } from "../../sdk/types.ts";
 import { createBreather } from "../breathe.ts";
 import type { Job } from "../jobs/job.ts";
 import type { Tx } from "../stores/sql.ts";
+import type {
+  AnnouncedFact,
+  GeneratedFact,
+  ImportedFact,
+  Maker,
+  PluginVersion,
+  UsedSource,
+  WrittenFact,
+} from "./facts.ts";
+
+export type { GeneratedFact, ImportedFact } from "./facts.ts";
 
 export type NodeType =
   | "Document"
@@ -19,6 +30,7 @@ export type NodeType =
   | "Artifact"
   | "Part"
   | "PluginVersion"
+  | "AIModel"
   | "Job"
   | "User"
   | "License"
@@ -45,40 +57,6 @@ const NODE_OF_CONTENT: Readonly<Record<ContentType, NodeType>> = {
   repository: "Repository",
   feed: "Feed",
 };
-
-interface PluginVersion {
-  readonly id: string;
-  readonly version: string;
-  readonly digest: string;
-}
-
-export interface ImportedFact {
-  readonly content: {
-    readonly id: string;
-    readonly type: ContentType;
-    readonly title: string;
-    readonly url: string;
-    readonly filename: string | undefined;
-    readonly licence: string | undefined;
-  };
-  readonly revision: string;
-  readonly plugin: PluginVersion;
-  readonly job: Job;
-}
-
-export interface GeneratedFact {
-  readonly artifact: { readonly id: string; readonly type: string; readonly title: string };
-  readonly sources: readonly {
-    readonly content: string;
-    readonly revision: string;
-    readonly chunks: number;
-  }[];
-  readonly attributions: readonly Attribution[];
-  readonly plugin: PluginVersion;
-  readonly job: Job;
-  readonly versionOf: string | undefined;
-  readonly reason: string | undefined;
-}
 
 /** The id of a plugin version's node: the same code has the same node. */
 export function pluginNode(plugin: PluginVersion): string {
@@ -118,23 +96,45 @@ export function lineageOf(tx: Tx, now: string) {
     edges.push({ from, to, type, claimedBy, properties });
   };
 
+  const pluginVersion = (plugin: PluginVersion) =>
+    node(pluginNode(plugin), "PluginVersion", `${plugin.id} ${plugin.version}`, {
+      digest: plugin.digest,
+    });
+
+  function ranAs(of: string, job: Maker): void {
+    edge(of, "RAN_AS", node(job.id, "Job", `${job.kind} job`, { attempt: job.attempt }));
+  }
+
+  async function createdBy(of: string, id: string): Promise<void> {
+    const user = await tx.selectFrom("user").select("name").where("id", "=", id)
+      .executeTakeFirst();
+    edge(of, "CREATED_BY", node(id, "User", user?.name ?? id));
+  }
+
   async function common(
     of: string,
     plugin: PluginVersion,
     job: Job,
     by: "IMPORTED_BY" | "GENERATED_BY",
   ): Promise<void> {
-    edge(
-      of,
-      by,
-      node(pluginNode(plugin), "PluginVersion", `${plugin.id} ${plugin.version}`, {
-        digest: plugin.digest,
-      }),
-    );
-    edge(of, "RAN_AS", node(job.id, "Job", `${job.kind} job`, { attempt: job.attempt }));
-    const user = await tx.selectFrom("user").select("name").where("id", "=", job.user)
-      .executeTakeFirst();
-    edge(of, "CREATED_BY", node(job.user, "User", user?.name ?? job.user));
+    edge(of, by, pluginVersion(plugin));
+    ranAs(of, job);
+    await createdBy(of, job.user);
+  }
+
+  /** What stood there of a file that is written anew. */
+  async function forgetFile(part: string): Promise<void> {
+    await tx.deleteFrom("lineage_edge").where("from_id", "=", part).execute();
+  }
+
+  /** Passages of one content in one claim; an artifact is claimed whole. */
+  function sourced(part: string, sources: readonly UsedSource[], claimedBy: string): void {
+    for (const [id, same] of Map.groupBy(sources, (source) => source.id)) {
+      const whole = same.some(({ chunks }) => chunks.length === 0);
+      const chunks = [...new Set(same.flatMap((source) => source.chunks))];
+      const revision = same[0]?.revision;
+      edge(part, "SOURCED_FROM", id, { revision, ...(whole ? { whole } : { chunks }) }, claimedBy);
+    }
   }
 
   /** One licence at a time: the one before goes. */
@@ -234,6 +234,46 @@ export function lineageOf(tx: Tx, now: string) {
           plugin.id,
         );
       }
+      await flush();
+    },
+
+    async announced({ artifact, sources, parent, job }: AnnouncedFact): Promise<void> {
+      node(artifact.id, "Artifact", artifact.title, { format: artifact.type });
+      ranAs(artifact.id, job);
+      await createdBy(artifact.id, job.user);
+      for (const { content, revision } of sources) {
+        edge(artifact.id, "GENERATED_FROM", content, { revision });
+      }
+      if (parent !== undefined) edge(artifact.id, "GENERATED_FROM", parent, { follows: true });
+      await flush();
+    },
+
+    async wrote({ artifact, file, makers, givers }: WrittenFact): Promise<void> {
+      const part = node(partNode(artifact, file.name), "Part", file.name, {
+        kind: "file",
+        part: file.name,
+        position: file.position,
+        digest: file.digest,
+        language: file.language,
+      });
+      await forgetFile(part);
+      edge(artifact, "HAS_PART", part);
+      for (const { plugin, job, models, verbatim, given, used, from } of makers) {
+        for (const  of of[artifact, part]) edge(of, "GENERATED_BY", pluginVersion(plugin));
+        for (const { name, usage } of models) {
+          const model = node(`model:${name}`, "AIModel", name);
+          edge(part, "GENERATED_BY", model, usage, plugin.id);
+        }
+        node(job.id, "Job", `${job.kind} job`, { attempt: job.attempt });
+        edge(part, "RAN_AS", job.id, { verbatim });
+        for (const { id, revision } of given) {
+          if (id !== artifact) edge(artifact, "GENERATED_FROM", id, { revision });
+        }
+        if (used === undefined) sourced(part, given, "host");
+        else sourced(part, used, plugin.id);
+        for (const name of from) edge(part, "GENERATED_FROM", partNode(artifact, name));
+      }
+      for (const giver of givers) await createdBy(part, giver);
       await flush();
     },
   };

@@ -4,6 +4,23 @@
  * (milliseconds since 1970). Columns that end in `_json` hold JSON text.
  */
 import type { ColumnType, Generated, Kysely, Transaction } from "kysely";
+import type {
+  ConsentTable,
+  GrantTable,
+  PluginConfigTable,
+  PluginTable,
+  PluginVersionTable,
+  PromptTable,
+} from "./plugin_tables.ts";
+import type {
+  ArtifactEventTable,
+  EventCursorTable,
+  EventTable,
+  JobLogTable,
+  RunStepTable,
+  ScheduleTable,
+  WorkflowRunTable,
+} from "./work_tables.ts";
 
 export interface ContentTable {
   id: string;
@@ -86,6 +103,17 @@ export interface ArtifactTable {
   /** The artifact that this one is a new version of. */
   version_of: string | null;
   created: string;
+  /** The artifact that this one follows, as a variant or a chapter. */
+  parent: ColumnType<string | null, string | null | undefined, string | null>;
+  /** 0, 1, … among the variants of one parent. */
+  variant_index: ColumnType<number | null, number | null | undefined, number | null>;
+  /** 0 or 1 once somebody picked among the variants; null before. */
+  chosen: ColumnType<number | null, number | null | undefined, number | null>;
+  /** `placeholder`, `generating`, `ready`, `failed`, `deleted`. */
+  state: ColumnType<string, string | undefined, string>;
+  /** The run of a workflow that makes it. */
+  run_id: ColumnType<string | null, string | null | undefined, string | null>;
+  updated: ColumnType<string | null, string | null | undefined, string | null>;
 }
 
 export interface JobTable {
@@ -127,6 +155,24 @@ export interface JobTable {
   created: string;
   started: string | null;
   completed: string | null;
+  /** What a `waiting` job waits for: `person`, `plugin`, `child` (any), `children` (all), `signal`. */
+  waits_for: ColumnType<string | null, string | null | undefined, string | null>;
+  /** A `waiting` job goes on by itself at this time. */
+  wake_ms: ColumnType<number | null, number | null | undefined, number | null>;
+  /** How many of its attempts were no tries: they ended by waiting, or together with their host. */
+  waits: Generated<number>;
+  /** How many attempts in a row ended together with their host. */
+  losses: Generated<number>;
+  /** How many of its children have ended since its attempt began. */
+  child_ends: Generated<number>;
+  /** How far its handler has come, by kind; null for most. */
+  place_json: ColumnType<string | null, string | null | undefined, string | null>;
+  /** 1 for a run whose tree has lost its events and logs. */
+  pruned: Generated<number>;
+  /** `RetryPolicy` of its own. */
+  retry_json: ColumnType<string | null, string | null | undefined, string | null>;
+  /** `StageCost[]`, the attempts one after another. */
+  costs_json: Generated<string>;
 }
 
 export interface JobEventTable {
@@ -137,105 +183,6 @@ export interface JobEventTable {
   progress: number;
   message: string | null;
   time: string;
-}
-
-export interface PluginTable {
-  id: string;
-  kind: string;
-  origin: string;
-  /** Fingerprint of the key that signed the live version. */
-  signed_by: string | null;
-  /** The live version's id; empty for a built-in plugin. */
-  live: string;
-  trust: string;
-  /** 0 or 1 */
-  builtin: number;
-  installed: string;
-}
-
-/** A version of an installed plugin, or one that waits for consent. */
-export interface PluginVersionTable {
-  id: string;
-  plugin: string;
-  version: string;
-  /** SHA-256 of the bundle, hex. */
-  digest: string;
-  /** SHA-256 of `manifest_text`, hex; empty for one that an older Carrel installed. */
-  manifest_digest: string;
-  state: string;
-  origin: string;
-  /** As the operator gave it. */
-  reference: string;
-  /** The reference with its version pinned. */
-  resolved: string;
-  signed_by: string | null;
-  /** 0 or 1: signed by a key that the operator trusts. */
-  verified: number;
-  manifest_json: string;
-  manifest_text: string;
-  lock_json: string | null;
-  /** The decisions in force when it was last live. */
-  grants_json: string;
-  error: string | null;
-  created: string;
-  last_live: string | null;
-}
-
-/** What was decided about one permission. */
-export interface GrantTable {
-  plugin: string;
-  /** `net:arxiv.org:443` */
-  key: string;
-  /** Empty, the job that it holds for, or `*` for the first one that needs it. */
-  job: string;
-  decision: string;
-  duration: string;
-  until: string | null;
-  /** `{host, port, addresses}`: where a setting led when it was granted. */
-  place_json: string | null;
-  decided_by: string;
-  decided: string;
-}
-
-export interface PluginConfigTable {
-  plugin: string;
-  /** 0 or 1; null where nobody said. */
-  enabled: number | null;
-  auto_update: number | null;
-  config_json: string;
-  limits_json: string;
-  health: string | null;
-  health_message: string | null;
-  checked: string | null;
-  /** Why a version did not go live, or why the plugin was set aside. */
-  error: string | null;
-  /** When it was set aside. */
-  quarantined: string | null;
-}
-
-/** What waits for a person. */
-export interface ConsentTable {
-  id: string;
-  plugin: string;
-  kind: string;
-  version_id: string;
-  keys_json: string;
-  places_json: string;
-  job: string | null;
-  asked_by: string;
-  created: string;
-}
-
-export interface PromptTable {
-  /** The consent's id. */
-  id: string;
-  job_id: string;
-  plugin: string;
-  keys_json: string;
-  state: string;
-  asked: string;
-  expires_ms: number;
-  decided: string | null;
 }
 
 export interface LineageNodeTable {
@@ -339,6 +286,13 @@ export interface Database {
   artifact: ArtifactTable;
   job: JobTable;
   job_event: JobEventTable;
+  job_log: JobLogTable;
+  schedule: ScheduleTable;
+  event: EventTable;
+  event_cursor: EventCursorTable;
+  workflow_run: WorkflowRunTable;
+  run_step: RunStepTable;
+  artifact_event: ArtifactEventTable;
   plugin: PluginTable;
   plugin_version: PluginVersionTable;
   grant: GrantTable;
@@ -355,6 +309,9 @@ export interface Database {
   audit: AuditTable;
   migration: MigrationTable;
 }
+
+export type * from "./plugin_tables.ts";
+export type * from "./work_tables.ts";
 
 export type Tx = Transaction<Database>;
 export type { Generated };

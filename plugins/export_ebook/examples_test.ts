@@ -12,12 +12,15 @@ function context(config: PluginContext["config"]): PluginContext {
   return {
     jobId: "job_1",
     idempotencyKey: "key",
+    dataDir: undefined,
     config,
     secrets: {},
     signal: new AbortController().signal,
     progress: () => {},
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     service: () => Promise.reject(new Error("no service is granted")),
+    call: () => Promise.reject(new Error("no capability is granted")),
+    usage: () => {},
   };
 }
 
@@ -29,10 +32,12 @@ async function importFile(
   if (importer.kind !== "import") throw new Error("not an import plugin");
   const bytes = await Deno.readFile(new URL(filename, folder));
   const raw = { bytes, mediaType, url: `upload:${filename}`, filename };
-  const { type, title, markdown, metadata } = await importer.methods.extract(
+  const content = await importer.methods.extract(
     raw,
     context({ timeout: 30, max_mb: 32, max_pages: 100 }),
   );
+  if ("items" in content) throw new Error("not one content");
+  const { type, title, markdown, metadata } = content;
   return {
     id: `content_${filename}`,
     revision: "revision_1",

@@ -40,12 +40,15 @@ function source(number: number, more: Partial<ExportSource> = {}): ExportSource 
 const context: PluginContext = {
   jobId: "export_1",
   idempotencyKey: "key",
+  dataDir: undefined,
   config: {},
   secrets: {},
   signal: new AbortController().signal,
   progress: () => {},
   log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
   service: () => Promise.reject(new Error("an ebook needs no service")),
+  call: () => Promise.reject(new Error("no capability is granted")),
+  usage: () => {},
 };
 
 function exporter(): Extract<DefinedPlugin, { kind: "export" }> {

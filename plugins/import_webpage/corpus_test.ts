@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ContentMetadata } from "@carrel/sdk";
 import { checkExtractedContent, fakeContext } from "@carrel/sdk/testing";
 import plugin from "./mod.ts";
 import { firstLanguage, isoTime } from "./normalise.ts";
@@ -46,7 +47,7 @@ Deno.test({
       scores.push({ name, score });
 
       const expected: Expected = JSON.parse(await read("expected-metadata.json"));
-      const { metadata } = content;
+      const metadata: ContentMetadata = content.metadata;
       assert.equal(content.title, expected.title, name);
       assert.equal(metadata.byline, expected.byline ?? undefined, name);
       assert.equal(metadata.siteName, expected.siteName ?? undefined, name);

@@ -160,6 +160,7 @@ Deno.test("over HTTP: install by URL, deny a part, update, roll back, uninstall"
     removed: [],
     same: ["net:who.example", "write:${data}"],
     limits: {},
+    takes: { added: [], removed: [] },
   }]);
   assert.match((await read(host, "letter 3")).text, /version 1\.0\.0/);
   await host.post(`/api/plugins/consents/${update.id}`, {

@@ -251,9 +251,9 @@ function summary(session: Session, items: readonly Item[], wait: boolean) {
   );
   if (items.length > 1) session.note(tally(items, failed.length, wait));
   if (failed.length === 0) return EXIT.ok;
-  return failed.every((item) => item.error?.exit === EXIT.unreachable)
-    ? EXIT.unreachable
-    : EXIT.failed;
+  const [exit = EXIT.failed, ...others] = new Set(failed.map((item) => item.error?.exit));
+  const says = exit === EXIT.unreachable || exit === EXIT.consent;
+  return says && others.length === 0 ? exit : EXIT.failed;
 }
 
 /** `3 documents imported, 2 unchanged, 1 failed.` */

@@ -1,28 +1,30 @@
 /** `carrel job`: the work that is done, under way and to do. */
 import { Option } from "commander";
-import { JOB_STATUSES } from "../../jobs/job.ts";
+import { JOB_STATUSES, STAGES } from "../../jobs/job.ts";
 import { type Builder, wholeNumber } from "../args.ts";
 import type { Column } from "../format.ts";
-import { count, duration, pairs, table, when } from "../format.ts";
-import {
-  bounded,
-  failureLines,
-  followJob,
-  interruptJobs,
-  placeOf,
-  showQuestions,
-} from "../follow.ts";
-import { EXIT, interruptedError } from "../errors.ts";
+import { duration, pairs, table, when } from "../format.ts";
+import { bounded, failureLines, followJob, interruptJobs, showQuestions } from "../follow.ts";
+import { EXIT, interruptedError, usageError } from "../errors.ts";
 import type { Session } from "../session.ts";
 import { messageOf, subjectOf } from "../subject.ts";
 import { clean } from "../width.ts";
-import { hasEnded, type JobJson } from "../wire.ts";
+import type { JobDetailJson, JobJson } from "../wire.ts";
+import { addJobLog } from "./job_log.ts";
+import {
+  addJobPrune,
+  filterOf,
+  type FilterOptions,
+  retryAll,
+  type RetryOptions,
+  withFilter,
+} from "./job_many.ts";
 
-interface ListOptions {
+interface ListOptions extends FilterOptions {
   readonly limit: number;
   readonly cursor?: string;
   readonly status?: string;
-  readonly kind?: string;
+  readonly failed?: boolean;
 }
 
 function took(job: JobJson): string {
@@ -45,16 +47,17 @@ function paintStatus(session: Session, status: string): (text: string) => string
 export function addJob({ program, action }: Builder): void {
   const job = program.command("job").description("list, show, watch, cancel and retry jobs");
 
-  job.command("list")
+  withFilter(job.command("list"))
     .description("list jobs, newest first")
     .option("--limit <number>", "at most so many", wholeNumber(1, 200), 20)
     .option("--cursor <cursor>", "go on where a list ended")
     .addOption(new Option("--status <status>", "only of this status").choices(JOB_STATUSES))
-    .addOption(new Option("--kind <kind>", "only of this kind").choices(["import", "export"]))
+    .option("--failed", "only failed ones")
     .action(action(async (session, options: ListOptions) => {
       const { client } = await session.connect();
-      const { limit, cursor, status, kind } = options;
-      const page = await client.jobs({ limit, cursor, status, kind });
+      const { limit, cursor } = options;
+      const status = options.failed ? "failed" : options.status;
+      const page = await client.jobs({ limit, cursor, status, ...filterOf(options) });
       session.answer(page);
       const columns: Column[] = [
         { title: "id" },
@@ -91,7 +94,7 @@ export function addJob({ program, action }: Builder): void {
     .action(action(async (session, _options, ids: string[]) => {
       const { client, own } = await session.connect();
       const board = session.board();
-      const ask = showQuestions(session, board);
+      const ask = showQuestions(session, board, { patient: true });
       const results = await bounded(ids, ids.length, async (id) => {
         const job = await client.job(id);
         const bar = board.add(subjectOf(job));
@@ -100,7 +103,7 @@ export function addJob({ program, action }: Builder): void {
             signal: session.signal,
             onEvent(event) {
               session.event(event);
-              ask(event);
+              return ask(event);
             },
           });
         } catch (error) {
@@ -126,7 +129,8 @@ export function addJob({ program, action }: Builder): void {
       return jobs.every((job) => job.status === "completed") ? EXIT.ok : EXIT.failed;
     }));
 
-  job.command("cancel").description("cancel jobs").argument("<id...>")
+  job.command("cancel").description("cancel jobs; a step that is cancelled fails its run")
+    .argument("<id...>")
     .action(action(async (session, _options, ids: string[]) => {
       const { client } = await session.connect();
       const jobs: JobJson[] = [];
@@ -138,11 +142,21 @@ export function addJob({ program, action }: Builder): void {
       session.answer({ jobs });
     }));
 
-  job.command("retry").description("run a failed or cancelled job again").argument("<id>")
+  withFilter(job.command("retry"))
+    .description("run a failed or cancelled job again, or all failed ones that the options mean")
+    .argument("[id]")
     .option("--no-wait", "only start it")
-    .action(action(async (session, options: { wait?: boolean }, id: string) => {
+    .addOption(
+      new Option("--from <stage>", "do this stage and those behind it anew").choices(STAGES),
+    )
+    .option("--all", "all failed jobs; asks first")
+    .option("--max <number>", "with --all: at most so many", wholeNumber(1, 10_000))
+    .option("--yes", "with --all: do not ask")
+    .action(action(async (session, options: RetryOptions, id: string | undefined) => {
+      if (options.all) return await retryAll(session, id, options);
+      if (id === undefined) throw usageError("Which job? carrel job retry ID, or --all.");
       const { client, own } = await session.connect();
-      const again = await client.retryJob(id);
+      const again = await client.retryJob(id, options.from);
       if (options.wait === false) {
         session.answer({ job: again });
         session.print(`${again.id}  ${again.status}`);
@@ -167,36 +181,11 @@ export function addJob({ program, action }: Builder): void {
       return ended.status === "completed" ? EXIT.ok : EXIT.failed;
     }));
 
-  job.command("log").description("what happened in a job, and what its plugin said last")
-    .argument("<id>")
-    .action(action(async (session, _options, id: string) => {
-      const { client } = await session.connect();
-      const job = await client.job(id);
-      const events = [];
-      // Only a job that has ended has a stream that ends at once.
-      if (hasEnded(job.status)) {
-        for await (const event of client.watchJob(id, { signal: session.signal })) {
-          events.push(event);
-        }
-      } else session.note(`It has not ended yet: carrel job watch ${id}`);
-      session.answer({ job, events, log: job.error?.log ?? [] });
-      const { style } = session;
-      for (const event of events) {
-        const message = event.message === null ? "" : ` ${clean(messageOf(job, event.message))}`;
-        session.print(
-          `${style.dim(event.timestamp.slice(11, 23))}  ${placeOf(event).padEnd(12)} ${
-            String(Math.round(event.progress)).padStart(3)
-          }%${message}`,
-        );
-      }
-      const log = job.error?.log ?? [];
-      if (log.length > 0) session.print(style.dim(`${count(log.length, "line")} of its plugin:`));
-      for (const line of log) session.print(`  ${clean(line)}`);
-      for (const line of failureLines(session, subjectOf(job), job)) session.print(line);
-    }));
+  addJobLog(job, action);
+  addJobPrune(job, action);
 }
 
-function show(session: Session, job: JobJson): void {
+function show(session: Session, job: JobDetailJson): void {
   session.answer(job);
   const { width, style } = session;
   session.print(`${style.bold(job.id)}  ${paintStatus(session, job.status)(job.status)}`);
@@ -209,7 +198,10 @@ function show(session: Session, job: JobJson): void {
         job.message === null ? "" : `: ${messageOf(job, job.message)}`
       }`,
     ],
-    ["attempt", `${job.attempt} of at most ${job.max_attempts}`],
+    ["try", `${job.tries} of at most ${job.max_attempts}`],
+    ...(job.waits_for === null ? [] : [["waits for", waitOf(job)] as const]),
+    ...(job.children.total === 0 ? [] : [["children", childrenOf(job)] as const]),
+    ...costLines(job).map((line, index) => [index === 0 ? "took" : "", line] as const),
     ["priority", String(job.priority)],
     ["made", when(job.created)],
     ...(job.completed === null
@@ -223,4 +215,38 @@ function show(session: Session, job: JobJson): void {
   if (job.error !== null) {
     for (const line of failureLines(session, subjectOf(job), job)) session.print(line);
   }
+}
+
+function waitOf({ waits_for, wake_at }: JobDetailJson): string {
+  const what = waits_for === "person"
+    ? "a person"
+    : waits_for === "plugin"
+    ? "its plugin"
+    : waits_for === "signal"
+    ? "an event"
+    : waits_for === "child"
+    ? "one of its children"
+    : "its children";
+  return wake_at === null ? what : `${what}, or until ${when(wake_at)}`;
+}
+
+function childrenOf({ children }: JobDetailJson): string {
+  const { total, ...ended } = children;
+  const open = total - ended.completed - ended.failed - ended.cancelled;
+  const parts = Object.entries({ ...ended, open }).filter(([, number]) => number > 0)
+    .map(([name, number]) => `${number} ${name}`);
+  return `${total}: ${parts.join(", ")}`;
+}
+
+/** Time by stage, and what models were asked for. */
+function costLines({ costs }: JobDetailJson): string[] {
+  return costs.map(({ stage, attempt, wall_s, cpu_s, usage = [] }) => {
+    const models = usage.map(({ model, input_tokens = 0, output_tokens = 0, cost, currency }) =>
+      `, ${clean(model)} ${input_tokens} + ${output_tokens} tokens${
+        cost === undefined ? "" : ` ${cost} ${clean(currency ?? "USD")}`
+      }`
+    );
+    const cpu = cpu_s === undefined ? "" : ` (${duration(cpu_s * 1000)} of processor)`;
+    return `${stage}, try ${attempt}: ${duration(wall_s * 1000)}${cpu}${models.join("")}`;
+  });
 }

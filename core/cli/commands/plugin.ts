@@ -69,7 +69,19 @@ export function addPlugin(builder: Builder): void {
         const { client } = await session.connect();
         const item = await client.setPluginEnabled(id, enabled);
         session.answer(item);
-        session.print(`${id} is switched ${enabled ? "on" : "off"}.`);
+        if (enabled && !item.enabled) {
+          session.print(
+            `${clean(id)} is still off${item.error === null ? "." : `: ${clean(item.error)}`}`,
+          );
+          session.note("It is on when Carrel is started without --safe-mode.");
+          return EXIT.failed;
+        }
+        session.print(`${clean(id)} is switched ${enabled ? "on" : "off"}.`);
+        if (!enabled) {
+          session.note(
+            `What it was at has ended. Its jobs are held until: carrel plugin enable ${clean(id)}`,
+          );
+        }
       }));
   }
 
@@ -107,8 +119,12 @@ export function addPlugin(builder: Builder): void {
       for (const line of table(columns, rows, { width, style })) session.print(line);
     }));
 
-  plugin.command("uninstall").description("remove a plugin").argument("<id>")
-    .option("--delete-data", "remove the data that it keeps, too")
+  plugin.command("uninstall").description("remove a plugin; its jobs that have not ended fail")
+    .argument("<id>")
+    .option(
+      "--delete-data",
+      "remove the data that it keeps, too; or what a plugin that is gone has left",
+    )
     .option("--keep-data", "keep it, in case that the same plugin comes back")
     .action(
       action(async (
@@ -117,12 +133,19 @@ export function addPlugin(builder: Builder): void {
         id: string,
       ) => {
         const { client } = await session.connect();
-        const item = await client.plugin(id);
-        const deleteData = options.deleteData ??
-          (options.keepData ? false : await askForData(session, item));
+        // Of a plugin that is gone already, its data may be there.
+        const item = options.deleteData ? undefined : await client.plugin(id);
+        const keeps = item !== undefined && keepsData(item);
+        const deleteData = item === undefined ||
+          (keeps && !options.keepData && await askForData(session, item));
         await client.uninstallPlugin(id, deleteData);
         session.answer({ uninstalled: id, data: deleteData ? "deleted" : "kept" });
         session.print(`${clean(id)} is uninstalled.`);
+        if (keeps && !deleteData) {
+          session.note(
+            `Its data is kept. To delete it: carrel plugin uninstall ${clean(id)} --delete-data`,
+          );
+        }
       }),
     );
 
@@ -150,12 +173,16 @@ export function addPlugin(builder: Builder): void {
   addPluginAuthor(plugin, builder);
 }
 
-/** Only a plugin that may write keeps data; with nobody to ask, it is kept. */
-async function askForData(session: Session, item: PluginJson): Promise<boolean> {
-  const keeps = item.permissions.some((one) =>
+/** Only a plugin that may write keeps data. */
+function keepsData(item: PluginJson): boolean {
+  return item.permissions.some((one) =>
     one.permission === "write" && one.value.startsWith("${data}")
   );
-  if (!keeps || !session.io.terminal.in) return false;
+}
+
+/** With nobody to ask, it is kept. */
+async function askForData(session: Session, item: PluginJson): Promise<boolean> {
+  if (!session.io.terminal.in) return false;
   const question = `Delete the data that ${clean(item.id)} keeps, too?`;
   return await askYesNo(session.io, question, session.signal) ?? false;
 }
@@ -225,6 +252,7 @@ function info(session: Session, item: PluginJson): void {
     session.print(granted ? "It may:" : "It asked for, and may not:");
     for (const permission of some) {
       for (const line of permissionLines(permission, style, width)) session.print(line);
+      if (granted) session.print(style.dim(`          ${clean(permission.key)}`));
       const holds = holdsText(permission);
       if (granted && holds !== undefined) session.print(style.yellow(`          ${holds}`));
     }

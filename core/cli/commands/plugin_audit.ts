@@ -7,12 +7,16 @@ import type { Outcome, Session } from "../session.ts";
 import { clean } from "../width.ts";
 import type { AuditRowJson, ObservedJson } from "../wire.ts";
 
+/** What a grant that is taken back means for what is under way. */
+const REVOKED =
+  "Its runners have ended. Jobs that were at work in one begin that stage again; what they miss then is asked.";
+
 export function addPluginAudit(plugin: Command, { action }: Builder): void {
   plugin.command("audit")
     .description(
       "show what was done with plugins and by them; or check that nothing of it was changed",
     )
-    .argument("[id]", "of this plugin: what it used, too")
+    .argument("[id]", "of this plugin, uninstalled ones too: what it used, as well")
     .option("--verify", "check the chain: rows that were changed, added or taken away are found")
     .option("--event <name>", "only these, for example consent.granted")
     .option("--limit <number>", "so many rows", "50")
@@ -46,19 +50,21 @@ export function addPluginAudit(plugin: Command, { action }: Builder): void {
         options.dryRun ? "Never used, and would be denied:" : "Never used, and denied now:",
       );
       for (const key of dropped) session.print(`  ${clean(key)}`);
+      if (!options.dryRun) session.note(REVOKED);
     }));
 
   plugin.command("revoke").description("take grants back: they are denied from now on")
     .argument("<id>")
     .argument(
       "<permission...>",
-      "as `carrel plugin info --json` names it, for example net:arxiv.org:443",
+      "as `carrel plugin info` names it, for example net:arxiv.org:443",
     )
     .action(action(async (session, _options, id: string, keys: string[]) => {
       const { client } = await session.connect();
       const after = await client.revokeGrants(id, keys);
       session.answer(after);
       for (const key of keys) session.print(`Denied now: ${clean(key)}`);
+      session.note(REVOKED);
     }));
 
   plugin.command("available").description("show what the registry lists")

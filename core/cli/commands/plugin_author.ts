@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { KeyPair } from "../../plugins/signature.ts";
 import type { Validation } from "../../plugins/validate.ts";
 import type { Builder } from "../args.ts";
-import { permissionLines } from "../consent.ts";
+import { askLines, permissionLines } from "../consent.ts";
 import { mustBeFree, mustBeWritable } from "../download.ts";
 import { CliError, EXIT, usageError } from "../errors.ts";
 import { bytes, count, shellWord } from "../format.ts";
@@ -153,13 +153,17 @@ async function keepKey(path: string, { privateKey }: KeyPair): Promise<void> {
 }
 
 async function validate(session: Session, given: string): Promise<Outcome> {
-  const [{ validatePlugin }, { createNetwork }, { permissionJson }] = await Promise.all([
-    import("../../plugins/validate.ts"),
-    import("../../network/private.ts"),
-    import("../../http/plugin_json.ts"),
-  ]);
+  const [{ validatePlugin }, { createNetwork }, { permissionJson }, { loadSettings }, assets] =
+    await Promise.all([
+      import("../../plugins/validate.ts"),
+      import("../../network/private.ts"),
+      import("../../http/plugin_json.ts"),
+      import("../../settings.ts"),
+      import("../../assets.ts"),
+    ]);
   const folder = resolve(session.io.cwd, given);
-  const found = await validatePlugin(folder, { network: await createNetwork() });
+  const { limits } = await loadSettings(assets.CONFIG_DIR);
+  const found = await validatePlugin(folder, { network: await createNetwork(), limits });
   const { manifest, problems, warnings, bundle } = found;
   const permissions = found.permissions.map(permissionJson);
   session.answer({
@@ -176,7 +180,9 @@ async function validate(session: Session, given: string): Promise<Outcome> {
     signed_by: found.signedBy ?? null,
     permissions,
     warnings,
+    takes: found.takes,
     limits: manifest?.permissions.limits ?? null,
+    limit_requests: found.limitRequests,
   });
   const { style, width } = session;
   const name = manifest === undefined ? folder : `${manifest.id} ${manifest.version}`;
@@ -192,12 +198,14 @@ async function validate(session: Session, given: string): Promise<Outcome> {
       bundle === undefined ? "" : `${bytes(bundle.size)} of code, `
     }${found.signedBy === undefined ? "not signed" : `signed by the key ${found.signedBy}`}.`,
   );
+  const room = Math.max(40, Math.min(width, 100)) - 4;
+  const asked = { takes: found.takes, limit_requests: found.limitRequests };
+  for (const line of askLines(asked, style, room)) session.print(line);
   session.print(
     permissions.length === 0
-      ? "It asks for no permission: it gets the bytes of one job, and nothing else."
+      ? "It asks for no permission: of each job it gets what it is handed, and nothing else."
       : `Whoever installs it is asked for ${count(permissions.length, "permission")}:`,
   );
-  const room = Math.max(40, Math.min(width, 100)) - 4;
   for (const warning of warnings) {
     const [first = "", ...more] = wrap(clean(warning), room);
     session.print(`  ${style.red("!")} ${style.bold(first)}`);

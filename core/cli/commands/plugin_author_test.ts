@@ -152,6 +152,20 @@ Deno.test("carrel plugin validate shows what people would be asked", () =>
     assert.deepEqual((await Array.fromAsync(Deno.readDir(join(cwd, "sample")))).length, 2);
   }));
 
+Deno.test("carrel plugin validate refuses a built-in id, and shows limits and what a plugin is handed", () =>
+  withFolder(async (cwd) => {
+    await writePlugin(join(cwd, "sample"), yaml("import.text"), CODE);
+    const taken = await carrel(["plugin", "validate", "sample"], { cwd });
+    assert.equal(taken.exit, EXIT.failed);
+    assert.match(taken.out, /carrel\.yaml: id: a built-in plugin has the id "import\.text"/);
+    const more = `media_types: ["*/*"]\npermissions: {limits: {memory_mb: 65536}}\n`;
+    await writePlugin(join(cwd, "sample"), yaml("import.sample", more), CODE);
+    const good = await carrel(["plugin", "validate", "sample"], { cwd });
+    assert.equal(good.exit, EXIT.ok);
+    assert.match(good.out, /\^ Asks for 64 GiB of memory; this host gives at most/);
+    assert.match(good.out, /· Read files of every type that you import/);
+  }));
+
 Deno.test("carrel plugin validate names file and line of all that keeps a plugin from being installed", () =>
   withFolder(async (cwd) => {
     const validate = async (more: string, code: string) => {

@@ -12,6 +12,7 @@ import type { ConsentJson, PluginJson } from "../wire.ts";
 
 interface ConsentOptions {
   readonly yes?: boolean;
+  readonly replace?: boolean;
   readonly for?: string;
   readonly allowNet?: string[];
   readonly allowRead?: string[];
@@ -21,12 +22,14 @@ interface ConsentOptions {
   readonly allowService?: string[];
   readonly allowCall?: string[];
   readonly allowMatch?: string[];
+  readonly allowEvent?: string[];
 }
 
 /** The flags with which everything can be answered beforehand. */
 function withConsentFlags(command: Command): Command {
   return command
     .option("--yes", "do not ask: grant just what the flags below name")
+    .option("--replace", "with --yes: delete another plugin of the same id for it")
     .option("--allow-net <host:port>", "grant it this host", gather)
     .option("--allow-read <path>", "grant it reading this path", gather)
     .option("--allow-write <path>", "grant it writing this path", gather)
@@ -35,6 +38,7 @@ function withConsentFlags(command: Command): Command {
     .option("--allow-service <name>", "grant it this service of the host", gather)
     .option("--allow-call <capability>", "grant it this capability of other plugins", gather)
     .option("--allow-match <pattern>", "let it take these URLs before built-in plugins", gather)
+    .option("--allow-event <name>", "let it be told of these events", gather)
     .option(
       "--for <time>",
       "how long the grants hold: once, job, always or until a date (default: always)",
@@ -116,6 +120,7 @@ export function addPluginConsent(plugin: Command, { action }: Builder): void {
       .argument("[setting...]", "name=value; the value as JSON, or a text")
       .option("--unset <name>", "take a setting back to its default", gather)
       .option("--limit <name=value>", "another limit, for example memory_mb=1024", gatherPairs)
+      .option("--unset-limit <name>", "take a limit back to what the manifest asks for", gather)
       .option("--auto-update <on|off>", "let updates that ask for nothing more go live"),
   ).action(action(configure));
 }
@@ -184,7 +189,11 @@ async function answer(
       { exit: EXIT.consent, hint: isNew ? "Nothing of it ran." : undefined },
     );
   }
-  const { plugin } = await client.decide(consent.id, "grant", grants, holds);
+  // Asked of what is installed, a no to all is a no.
+  const refused = !isNew && grants.length === 0;
+  const { plugin } = refused
+    ? await client.decide(consent.id, "deny")
+    : await client.decide(consent.id, "grant", grants, holds);
   const denied = consent.permissions.filter((one) => !grants.includes(one.key));
   session.answer({
     plugin: consent.plugin,
@@ -242,9 +251,11 @@ function decide(
     services: options.allowService ?? [],
     calls: options.allowCall ?? [],
     match: options.allowMatch ?? [],
+    events: options.allowEvent ?? [],
   };
   const { io, style, width, signal } = session;
-  return decideConsent(consent, { io, style, width, allowed, yes: options.yes ?? false, signal });
+  const { yes = false, replace } = options;
+  return decideConsent(consent, { io, style, width, allowed, yes, replace, signal });
 }
 
 /** How long grants hold, from `--for`. */
@@ -293,6 +304,7 @@ function listConsents(session: Session, items: readonly ConsentJson[]): void {
 interface ConfigOptions extends ConsentOptions {
   readonly unset?: string[];
   readonly limit?: Record<string, unknown>;
+  readonly unsetLimit?: string[];
   readonly autoUpdate?: string;
 }
 
@@ -311,7 +323,10 @@ async function configure(
     for (const name of options.unset ?? []) delete config[name];
     change.config = config;
   }
-  if (options.limit !== undefined) change.limits = options.limit;
+  if (options.limit !== undefined || options.unsetLimit !== undefined) {
+    const taken = (options.unsetLimit ?? []).map((name) => [name, null]);
+    change.limits = { ...options.limit, ...Object.fromEntries(taken) };
+  }
   if (options.autoUpdate !== undefined) {
     if (!["on", "off"].includes(options.autoUpdate)) {
       throw usageError(`Cannot use --auto-update ${options.autoUpdate}: expected on or off.`);
@@ -324,8 +339,18 @@ async function configure(
       limits: before.limits,
       auto_update: before.auto_update,
     });
-    for (const [name, value] of Object.entries({ ...before.config, ...before.limits })) {
+    const schema = await client.pluginConfigSchema(id);
+    const { style } = session;
+    for (const [name, value] of Object.entries(before.config)) {
       session.print(`${clean(name)} = ${clean(JSON.stringify(value))}`);
+    }
+    for (const [name, { description }] of Object.entries(schema.properties ?? {})) {
+      if (Object.hasOwn(before.config, name)) continue;
+      const words = typeof description === "string" ? `  ${clean(description)}` : "";
+      session.print(style.dim(`${clean(name)} is not set${words}`));
+    }
+    for (const [name, value] of Object.entries(before.limits)) {
+      session.print(`limit ${clean(name)} = ${clean(JSON.stringify(value))}`);
     }
     return;
   }
@@ -339,4 +364,13 @@ async function configure(
   }
   session.answer({ config: plugin.config, limits: plugin.limits, auto_update: plugin.auto_update });
   session.print(`${clean(id)} is set.`);
+  const denied = plugin.permissions.filter(({ granted, place }) => !granted && place !== null);
+  for (const { place, key } of denied) {
+    if (!Object.keys(given).some((name) => key.includes(`{config.${name}}`))) continue;
+    session.note(
+      `It may not reach ${clean(place!.host)}:${
+        place!.port
+      }: that was not granted. To grant it: carrel plugin consent ${clean(id)}`,
+    );
+  }
 }

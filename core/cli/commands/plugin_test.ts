@@ -101,6 +101,10 @@ Deno.test("carrel plugin update fetches from where it came, shows the difference
       removed: ["net:old.example:443"],
       same: [net!.key],
       limits: { memory_mb: { from: 512, to: 1024 } },
+      takes: {
+        added: [{ key: "media_types:*/*", text: "Read files of every type" }],
+        removed: [{ key: "formats:old", text: "Make exports of the format old" }],
+      },
     },
   };
   const update = await t.carrel(["plugin", "update", "import.sample"], {
@@ -116,7 +120,7 @@ Deno.test("carrel plugin update fetches from where it came, shows the difference
   assert.match(update.err, /1\.0\.0 → 2\.0\.0/);
   assert.match(
     update.err,
-    /\+ Read the environment variable HOME\n  - net:old\.example:443\n  ~ memory_mb: 512 → 1024/,
+    /\+ Read the environment variable HOME\n  - net:old\.example:443\n  ~ memory_mb: 512 → 1024\n  \+ Read files of every type\n  - Make exports of the format old/,
   );
   assert.match(update.err, /granted, as before/);
   assert.deepEqual(t.host.last("POST", /consents/)!.body, {
@@ -159,7 +163,12 @@ Deno.test("carrel plugin consent lists what waits, decides it for a time, and re
 
 Deno.test("carrel plugin config shows, sets and unsets, and asks where a setting leads elsewhere", async () => {
   await using t = await setup();
-  assert.match((await t.carrel(["plugin", "config", "import.sample"])).out, /depth = 3/);
+  assert.match(
+    (await t.carrel(["plugin", "config", "import.sample"])).out,
+    /depth = 3\nbase is not set  where it is\nlimit memory_mb = 512/,
+  );
+  await t.carrel(["plugin", "config", "import.sample", "--unset-limit", "memory_mb"]);
+  assert.deepEqual(t.host.last("PUT", /config/)!.body, { limits: { memory_mb: null } });
   const set = ["plugin", "config", "import.sample", "key=${MODEL_KEY}", "size=5"];
   await t.carrel([...set, "--unset", "depth", "--limit", "memory_mb=1024", "--auto-update", "on"]);
   assert.deepEqual(t.host.last("PUT", /config/)!.body, {
@@ -209,6 +218,43 @@ Deno.test("carrel plugin rolls back, tightens, audits and shows what is availabl
   const available = await t.carrel(["plugin", "available"]);
   assert.match(available.out, /import\.more +1\.2\.0 +unverified +Imports more/);
   assert.match(available.err, /the network is away/);
+});
+
+Deno.test("carrel plugin disable, revoke and tighten say what becomes of what is under way", async () => {
+  await using t = await setup();
+  const off = await t.carrel(["plugin", "disable", "import.sample"]);
+  assert.match(off.err, /has ended\. Its jobs are held until: carrel plugin enable import\.sample/);
+  for (const args of [["revoke", "import.sample", "net:arxiv.org"], ["tighten", "import.sample"]]) {
+    const { err } = await t.carrel(["plugin", ...args]);
+    assert.match(err, /Its runners have ended\. Jobs that were at work in one begin that stage/);
+  }
+  const info = await t.carrel(["plugin", "info", "import.sample"]);
+  assert.match(info.out, /It may:[\s\S]*\n {10}net:arxiv\.org:443\n/);
+});
+
+Deno.test("carrel plugin enable says that a plugin stays off in safe mode", async () => {
+  await using t = await setup();
+  t.host.safeMode = true;
+  const { exit, out, err } = await t.carrel(["plugin", "enable", "import.sample"]);
+  assert.equal(exit, EXIT.failed);
+  assert.match(out, /import\.sample is still off/);
+  assert.match(err, /when Carrel is started without --safe-mode/);
+});
+
+Deno.test("carrel plugin config says when a setting leads where the plugin may not go", async () => {
+  await using t = await setup();
+  const [net] = CONSENT.permissions;
+  const place = { host: "nas.local", port: 8080, addresses: [] };
+  t.host.configured = {
+    ...PLUGIN,
+    permissions: [{ ...net!, key: "net:${config.base}", value: "${config.base}", place }],
+  };
+  const set = ["plugin", "config", "import.sample", "base=http://nas.local:8080"];
+  assert.match((await t.carrel(set)).err, /may not reach nas\.local:8080: that was not granted/);
+  assert.doesNotMatch(
+    (await t.carrel(["plugin", "config", "import.sample", "depth=4"])).err,
+    /reach/,
+  );
 });
 
 Deno.test("carrel plugin uninstall asks about the data that a plugin keeps", async () => {

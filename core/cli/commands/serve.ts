@@ -1,12 +1,13 @@
 /** `carrel serve`: the server that stays. */
 import { type Builder, gather, wholeNumber } from "../args.ts";
-import { dataDir, dataDirError } from "../data_dir.ts";
+import { configDir, dataDir, dataDirError } from "../data_dir.ts";
 import { CliError, EXIT } from "../errors.ts";
 import { freeMemoryWhenIdle } from "../../idle_memory.ts";
 import { firstToken } from "../session.ts";
 
 interface ServeOptions {
   readonly data?: string;
+  readonly config?: string;
   readonly host: string;
   readonly port: number;
   readonly allowPrivate?: string[];
@@ -36,6 +37,7 @@ export function addServe({ program, action }: Builder): void {
       const folder = dataDir({ flag: options.data, env: io.env, os: io.os, cwd: io.cwd });
       await using host = await io.startHost({
         dataDir: folder,
+        configDir: configDir({ flag: options.config, env: io.env, cwd: io.cwd }),
         hostname: options.host,
         port: options.port,
         allowPrivate: options.allowPrivate,

@@ -37,6 +37,10 @@ export interface FakeHost extends AsyncDisposable {
   waiting: ConsentJson[];
   /** What a change of settings asks. */
   configConsent: ConsentJson | null;
+  /** The plugin once its settings are set. @default the sample */
+  configured: PluginJson | undefined;
+  /** Whether what is enabled stays off. */
+  safeMode: boolean;
   verification: VerificationJson;
 }
 
@@ -189,6 +193,7 @@ export function fakeHost(): FakeHost {
       case "GET artifacts/:id/files":
         return new Response("bytes");
       case "DELETE content/:id":
+      case "DELETE artifacts/:id":
       case "DELETE tokens/:id":
       case "DELETE plugins/:id":
         return empty();
@@ -200,10 +205,36 @@ export function fakeHost(): FakeHost {
         return page([...host.jobs.values()].map((told) => told.job));
       case "GET jobs/:id": {
         const told = host.jobs.get(id!);
+        const children = { total: 0, completed: 0, failed: 0, cancelled: 0 };
         return told
-          ? Response.json(told.job)
+          ? Response.json({ children, ...told.job })
           : problem(404, "not_found", `There is no job "${id}".`);
       }
+      case "GET jobs/:id/log": {
+        const { job } = host.jobs.get(id!)!;
+        const after = Number(seen.query.after ?? 0);
+        const items = (job.error?.log ?? []).map((message, index) => ({
+          seq: index + 1,
+          time: TIME,
+          level: "info",
+          message,
+        })).filter(({ seq }) => seq > after);
+        return Response.json({ items, dropped: 0, more: false, ended: job.completed !== null });
+      }
+      case "POST jobs/:id":
+        return id === "prune"
+          ? Response.json({
+            jobs: 7,
+            runs: 1,
+            dry_run: (seen.body as { dry_run?: boolean }).dry_run ?? false,
+          })
+          : Response.json({
+            retried: 3,
+            refused: 1,
+            refusals: [{ job: "import_9", code: "conflict", detail: "it has been tried 10 times" }],
+            more: true,
+            retry_after_s: null,
+          });
       case "GET jobs/:id/events":
         return stream(id!, Number(seen.headers.get("last-event-id") ?? 0));
       case "DELETE jobs/:id":
@@ -290,8 +321,15 @@ export function fakeHost(): FakeHost {
         });
       case "POST plugins/:id/rollback":
         return Response.json({ ...PLUGIN, version: "0.9.0" });
+      case "GET plugins/:id/config-schema":
+        return Response.json({
+          properties: { depth: { type: "integer" }, base: { description: "where it is" } },
+        });
       case "PUT plugins/:id/config":
-        return Response.json({ plugin: PLUGIN, consent: host.configConsent });
+        return Response.json({
+          plugin: host.configured ?? PLUGIN,
+          consent: host.configConsent,
+        });
       case "POST plugins/:id/revoke":
         return Response.json(PLUGIN);
       case "POST plugins/:id/tighten":
@@ -321,7 +359,7 @@ export function fakeHost(): FakeHost {
         return Response.json({ plugin: PLUGIN });
       case "POST plugins/:id/enable":
       case "POST plugins/:id/disable":
-        return Response.json({ ...PLUGIN, enabled: word === "enable" });
+        return Response.json({ ...PLUGIN, enabled: word === "enable" && !host.safeMode });
       case "GET tokens":
         return page([{
           id: "token_1",
@@ -387,6 +425,8 @@ export function fakeHost(): FakeHost {
     consent: CONSENT,
     waiting: [],
     configConsent: null,
+    configured: undefined,
+    safeMode: false,
     verification: { ok: true, rows: 7, problems: [], problem_count: 0, unvouched: 0 },
     async [Symbol.asyncDispose]() {
       closing.abort();

@@ -22,7 +22,11 @@ export function jobJson(id: string, more: Partial<JobJson> = {}): JobJson {
     message: null,
     priority: 5,
     attempt: 1,
+    tries: 1,
     max_attempts: 4,
+    waits_for: null,
+    wake_at: null,
+    costs: [],
     run_at: TIME,
     parent: null,
     user: "user_1",
@@ -75,7 +79,14 @@ export const ARTIFACT: ArtifactJson = {
   job: "export_1",
   user: "user_1",
   version_of: null,
+  parent: null,
+  variant_index: null,
+  chosen: null,
+  state: "ready",
+  run: null,
+  reading: { state: "fully_ready", formats: {}, waiting_siblings: 0 },
   created: TIME,
+  updated: TIME,
 };
 
 export const GENEALOGY: GenealogyJson = {
@@ -124,6 +135,10 @@ export const CONSENT: ConsentJson = {
       ...UNDECIDED,
     },
   ],
+  takes: [{
+    key: "media_types:text/x-sample",
+    text: "Read files of the type text/x-sample that you import",
+  }],
   warnings: ["It reads your environment and can send to arxiv.org."],
   kind: "install",
   signed_by: null,

@@ -1,11 +1,11 @@
 /** Jobs: list, read, watch, retry, cancel. */
 import { z } from "@hono/zod-openapi";
 import { CarrelError } from "../../errors.ts";
-import { isEnded, JOB_STATUSES } from "../../jobs/job.ts";
+import { isEnded, JOB_STATUSES, STAGES } from "../../jobs/job.ts";
 import type { Api } from "../api.ts";
 import { eventStream } from "../event_stream.ts";
 import { jobJson } from "../json.ts";
-import { jobEventSchema, jobSchema, pageOf } from "../schemas.ts";
+import { jobDetailSchema, jobEventSchema, jobSchema, pageOf, timeSchema } from "../schemas.ts";
 import { upgradeToEvents } from "../websocket.ts";
 import { idParam, json, pageQuery } from "./common.ts";
 
@@ -14,6 +14,12 @@ const watchQuery = z.object({
     description: "Only events with a larger `seq`; a `Last-Event-ID` header says the same",
   }),
 });
+
+const retrySchema = z.strictObject({
+  from: z.enum(STAGES).optional(),
+  /** As earlier versions of the command line say it; it changes nothing. */
+  manual: z.boolean().optional(),
+}).openapi("RetryRequest");
 
 export function addJobRoutes(api: Api): void {
   const { jobs } = api.host;
@@ -28,12 +34,24 @@ export function addJobRoutes(api: Api): void {
       query: pageQuery.extend({
         status: z.enum(JOB_STATUSES).optional(),
         kind: z.string().max(50).optional(),
+        plugin: z.string().max(200).optional(),
+        code: z.string().max(50).optional().openapi({
+          description: "Code of the error; of failed jobs unless a status is given",
+        }),
         parent: z.string().max(200).optional(),
+        user: z.string().max(200).optional(),
+        since: timeSchema.optional().openapi({
+          description: "Ended since then; what has not ended was made since then",
+        }),
       }),
     },
     responses: { 200: { description: "A page", content: json(pageOf(jobSchema)) } },
   }, async (c) => {
-    const page = await jobs.list(c.req.valid("query"));
+    const { since, ...filter } = c.req.valid("query");
+    const page = await jobs.list({
+      ...filter,
+      since: since === undefined ? undefined : new Date(since).toISOString(),
+    });
     return c.json({ items: page.items.map(jobJson), cursor: page.cursor ?? null }, 200);
   });
 
@@ -42,18 +60,31 @@ export function addJobRoutes(api: Api): void {
     path: "/api/jobs/{id}",
     tags: ["jobs"],
     summary: "A job",
+    description: "With its costs, what it waits for, and its children by how they stand.",
     request: { params: idParam },
-    responses: { 200: { description: "The job", content: json(jobSchema) } },
-  }, async (c) => c.json(jobJson(await jobs.get(c.req.valid("param").id)), 200));
+    responses: { 200: { description: "The job", content: json(jobDetailSchema) } },
+  }, async (c) => {
+    const { id } = c.req.valid("param");
+    const job = await jobs.get(id);
+    return c.json({ ...jobJson(job), children: { ...await jobs.children(id) } }, 200);
+  });
 
   api.route("editor", {
     method: "post",
     path: "/api/jobs/{id}/retry",
     tags: ["jobs"],
     summary: "Run a failed or cancelled job again",
-    request: { params: idParam },
+    description:
+      "Stages that are done are taken from their checkpoints; those from `from` on are done anew.",
+    request: {
+      params: idParam,
+      body: { required: false, content: json(retrySchema) },
+    },
     responses: { 202: { description: "The job", content: json(jobSchema) } },
-  }, async (c) => c.json(jobJson(await jobs.retry(c.req.valid("param").id)), 202));
+  }, async (c) => {
+    const { from } = c.req.valid("json") ?? {};
+    return c.json(jobJson(await jobs.retry(c.req.valid("param").id, { from })), 202);
+  });
 
   api.route("editor", {
     method: "delete",

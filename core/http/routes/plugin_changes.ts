@@ -41,7 +41,9 @@ function addSwitchRoutes(api: Api): void {
       path: `/api/plugins/{id}/${action}`,
       tags: ["plugins"],
       summary: `${enabled ? "Enable" : "Disable"} a plugin`,
-      ...(enabled ? { description: "One that was set aside gets another chance." } : {}),
+      description: enabled
+        ? "One that was set aside gets another chance. In safe mode it stays off: `enabled` says so."
+        : "Its runners end at once; its jobs are held until it is on again.",
       request: { params: idParam },
       responses: { 200: { description: "The plugin", content: json(pluginSchema) } },
     }, async (c) => {
@@ -79,12 +81,13 @@ function addSwitchRoutes(api: Api): void {
     path: "/api/plugins/{id}",
     tags: ["plugins"],
     summary: "Uninstall a plugin",
+    description: "Its jobs that have not ended fail with `not_found`.",
     request: {
       params: idParam,
       query: z.object({
         delete_data: flag.optional().openapi({
           description:
-            "Remove its data folder too; else it is kept for the same plugin, if it comes back",
+            "Remove its data folder too, and what others of its id left; else it is kept for the same plugin, if it comes back. Where the plugin is gone already, this removes what was kept",
         }),
       }),
     },
@@ -142,6 +145,7 @@ function addAuditRoutes(api: Api): void {
     path: "/api/plugins/{id}/audit",
     tags: ["plugins"],
     summary: "What was done with a plugin and by it, newest first; observed against declared",
+    description: "Of one that was uninstalled as well; nothing is `observed` of that.",
     request: { params: idParam, query: pageQuery.extend({ event: z.string().max(50).optional() }) },
     responses: {
       200: {
@@ -154,9 +158,13 @@ function addAuditRoutes(api: Api): void {
       },
     },
   }, async (c) => {
-    const plugin = plugins.get(c.req.valid("param").id);
-    const page = await audit.list({ ...c.req.valid("query"), plugin: plugin.id });
-    const { entries } = await observed(plugin);
+    const { id } = c.req.valid("param");
+    const page = await audit.list({ ...c.req.valid("query"), plugin: id });
+    // What was done with a plugin stays readable when it is gone.
+    const isKnown = page.items.length > 0 ||
+      (await audit.list({ plugin: id, limit: 1 })).items.length > 0;
+    const plugin = isKnown ? plugins.list().find((one) => one.id === id) : plugins.get(id);
+    const entries = plugin === undefined ? [] : (await observed(plugin)).entries;
     return c.json({
       items: page.items.map(auditRowJson),
       cursor: page.cursor ?? null,
@@ -197,6 +205,8 @@ function addAuditRoutes(api: Api): void {
     path: "/api/plugins/{id}/revoke",
     tags: ["plugins"],
     summary: "Take grants back: they are denied from now on, and its runners end",
+    description:
+      "Jobs that were at work in a runner begin that stage again, without the grant. A key may name a host without its port 443, or as the setting has it that leads there.",
     request: {
       params: idParam,
       body: {

@@ -77,7 +77,7 @@ export function addInstallRoutes(api: Api): void {
     tags: ["plugins"],
     summary: "Decide a consent",
     description:
-      "`grant` grants just the permissions in `grants` and denies the others; a new version goes live once it has answered its health check, and if it does not, `error` of the plugin says why. `deny` drops it, and the answer's `plugin` is null where none is installed.",
+      "`grant` grants just the permissions in `grants` and denies the others (of what is installed already, it must name some); a new version goes live once it has answered its health check, and if it does not, `error` of the plugin says why. `deny` drops it, and the answer's `plugin` is null where none is installed.",
     request: { params: idParam, body: { required: true, content: json(decisionSchema) } },
     responses: {
       200: {

@@ -183,6 +183,18 @@ Deno.test("POST revoke takes a grant back, for admins", async () => {
   assert.equal((await after.json()).permissions[0].granted, false);
 });
 
+Deno.test("GET audit shows what was done with a plugin that is gone, and knows no other", async () => {
+  await using app = await testApp();
+  const gone = await app.request("admin", "DELETE", "/api/plugins/import.text");
+  assert.equal(gone.status, 204);
+  const path = "/api/plugins/import.text/audit";
+  const audit = await (await app.request("reader", "GET", path)).json();
+  assert.deepEqual([audit.items.length, audit.observed], [2, []]);
+  const none = await app.request("reader", "GET", `${path}?event=plugin.disabled`);
+  assert.deepEqual((await none.json()).items, []);
+  assert.equal((await app.request("reader", "GET", "/api/plugins/no.such/audit")).status, 404);
+});
+
 Deno.test("GET audit shows what was observed, and POST tighten drops what was not", async () => {
   await using app = await testApp();
   const audit = await (await app.request("reader", "GET", "/api/plugins/import.text/audit")).json();

@@ -48,7 +48,7 @@ export function addPromptRoutes(api: Api): void {
     tags: ["plugins"],
     summary: "Answer a prompt",
     description:
-      "`grant` grants the permissions in `grants`, for `once` (one start of its runner), this `job`, `until` a time or `always`, and the job goes on; `deny`, or no grant at all, ends it.",
+      "`grant` grants the permissions in `grants`, for `once` (one start of its runner), this `job`, `until` a time or `always`, and the job goes on; `deny` ends it. A `grant` that names nothing is refused.",
     request: { params: idParam, body: { required: true, content: json(decisionSchema) } },
     responses: {
       200: { description: "Answered", content: json(z.object({ job: z.string() })) },

@@ -78,6 +78,7 @@ export async function testApp(options: HttpOptions = {}): Promise<TestApp> {
       }),
     },
     audit: memoryAudit,
+    workflows: noWorkflows,
     ready: async () => stores,
     prompts: {
       list: () => [],
@@ -118,6 +119,25 @@ export async function testApp(options: HttpOptions = {}): Promise<TestApp> {
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
 }
+
+const nothing = (name: unknown) =>
+  Promise.reject(new CarrelError("not_found", `Cannot find "${name}".`));
+
+/** There are none; tests of runs have the real ones. */
+const noWorkflows: HttpHost["workflows"] = {
+  list: () => Promise.resolve([]),
+  runs: () => Promise.resolve({ items: [], cursor: undefined }),
+  get: nothing,
+  parse: nothing,
+  start: nothing,
+  plan: nothing,
+  run: nothing,
+  step: nothing,
+  interact: nothing,
+  cancel: nothing,
+  retry: nothing,
+  fork: nothing,
+};
 
 /** One plugin was installed, and then used what it was granted. */
 const memoryAudit: HttpHost["audit"] = {

@@ -5,7 +5,8 @@ import { isEnded, type Job, type JobEvent } from "../../jobs/job.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
 
 export interface MemoryJobs
-  extends Pick<Jobs, "add" | "get" | "list" | "cancel" | "retry" | "watch"> {
+  extends
+    Pick<Jobs, "add" | "get" | "list" | "cancel" | "retry" | "watch" | "children" | "finished"> {
   /** Changes a job and tells those who watch it. */
   update(id: string, change: Partial<Pick<Job, "status" | "progress" | "message">>): void;
   /** Watches that have not ended. */
@@ -70,6 +71,10 @@ export function createMemoryJobs(): MemoryJobs {
         runAt: new Date(0).toISOString(),
         parent: wanted.parent,
         user: wanted.user,
+        waitsFor: undefined,
+        wakeAt: undefined,
+        tries: 0,
+        costs: [],
         error: undefined,
         result: undefined,
         created: new Date(0).toISOString(),
@@ -98,6 +103,25 @@ export function createMemoryJobs(): MemoryJobs {
         throw new CarrelError("conflict", `Cannot retry "${id}": it is ${job.status}.`);
       }
       return put({ ...job, status: "queued", priority: Math.min(10, job.priority + 2) });
+    },
+    async children(id) {
+      const of = (status?: Job["status"]) =>
+        [...jobs.values()].filter((job) =>
+          job.parent === id && (status === undefined || job.status === status)
+        ).length;
+      return {
+        total: of(),
+        completed: of("completed"),
+        failed: of("failed"),
+        cancelled: of("cancelled"),
+      };
+    },
+    async finished(id, signal) {
+      while (!isEnded(find(id).status)) {
+        signal?.throwIfAborted();
+        await bell(signal);
+      }
+      return find(id);
     },
     async *watch(id, { afterSeq = 0, signal }) {
       find(id);

@@ -2,13 +2,9 @@
 import { createHash } from "node:crypto";
 import { CarrelError } from "../../errors.ts";
 import { newId } from "../../ids.ts";
-import type {
-  Artifact,
-  Content,
-  ImportOptions,
-  Library,
-  StoredFile,
-} from "../../library/library.ts";
+import type { Content, ImportOptions, Library, StoredFile } from "../../library/library.ts";
+import type { ArtifactView } from "../../library/artifact.ts";
+import { readingOf } from "../../library/reading.ts";
 import type { MemoryJobs } from "./memory_jobs.ts";
 
 export interface MemoryLibrary extends Library {
@@ -20,14 +16,14 @@ export interface MemoryLibrary extends Library {
     readonly options: ImportOptions;
   }[];
   addContent(files: Record<string, { mediaType: string; bytes: Uint8Array }>): Content;
-  addArtifact(files: Record<string, { mediaType: string; bytes: Uint8Array }>): Artifact;
+  addArtifact(files: Record<string, { mediaType: string; bytes: Uint8Array }>): ArtifactView;
   /** How often `open` was called. */
   opened(): number;
 }
 
 export function createMemoryLibrary(jobs: MemoryJobs): MemoryLibrary {
   const contents = new Map<string, Content>();
-  const artifacts = new Map<string, Artifact>();
+  const artifacts = new Map<string, ArtifactView>();
   const blobs = new Map<string, Uint8Array>();
   const uploads: MemoryLibrary["uploads"] = [];
   let opened = 0;
@@ -88,7 +84,7 @@ export function createMemoryLibrary(jobs: MemoryJobs): MemoryLibrary {
     addArtifact(files) {
       const id = newId("artifact");
       const stored = store(files);
-      const artifact: Artifact = {
+      const artifact: ArtifactView = {
         id,
         type: "ebook",
         title: "A book",
@@ -102,11 +98,29 @@ export function createMemoryLibrary(jobs: MemoryJobs): MemoryLibrary {
         job: "export_1",
         user: "user_1",
         versionOf: undefined,
+        parent: undefined,
+        variantIndex: undefined,
+        chosen: undefined,
+        state: "ready",
+        run: undefined,
         created: new Date(0).toISOString(),
+        updated: new Date(0).toISOString(),
+        reading: { state: "fully_ready", formats: {}, waitingSiblings: 0 },
       };
       artifacts.set(id, artifact);
       return artifact;
     },
+    importJob: async (url, options, actor) => ({
+      ...options,
+      kind: "import",
+      input: { url },
+      user: actor.user,
+    }),
+    exportJob: async ({ sourceIds, format }, actor) => ({
+      kind: "export",
+      input: { sourceIds, format },
+      user: actor.user,
+    }),
     async importUrl(url, options, actor) {
       if (!URL.canParse(url)) {
         throw new CarrelError("invalid_url", `Cannot import "${url}": it is not a URL.`);
@@ -156,8 +170,24 @@ export function createMemoryLibrary(jobs: MemoryJobs): MemoryLibrary {
       if (hard) contents.delete(id);
       else contents.set(id, { ...content, status: "deleted" });
     },
-    listArtifacts: async ({ limit, cursor }) => page(artifacts.values(), limit, cursor),
-    getArtifact: async (id) => find(artifacts, id),
+    listArtifacts: async ({ parent, state, limit, cursor }) =>
+      page(
+        [...artifacts.values()].filter((artifact) =>
+          artifact.parent === parent && (state === undefined || artifact.state === state)
+        ),
+        limit,
+        cursor,
+      ),
+    getArtifact: async (id) => ({ ...find(artifacts, id), siblings: [] }),
+    async noteArtifact(id, event) {
+      const artifact = find(artifacts, id);
+      const reading = readingOf(artifact, [], new Set([event]));
+      artifacts.set(id, { ...artifact, reading });
+    },
+    async deleteArtifact(id) {
+      find(artifacts, id);
+      artifacts.delete(id);
+    },
     async file(owner, name) {
       const { files } = contents.get(owner) ?? find(artifacts, owner);
       const file = files.find((file) => file.name === name);

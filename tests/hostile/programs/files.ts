@@ -33,6 +33,16 @@ export const programs: Program[] = [
     expect: REFUSED,
   },
   {
+    name: "is granted the folder of processes in another spelling",
+    grants: () => ({ read: ["//proc"] }),
+    attack: () => Deno.readTextFileSync("/proc/self/maps"),
+    expect: {
+      loads: false,
+      message: /Cannot grant "\/\/proc": it must be an absolute, plain path/,
+    },
+    barrier: "host: before anything is started",
+  },
+  {
     name: "leaves a granted folder by a symbolic link",
     grants: ({ open }) => ({ read: [open], write: [open] }),
     attack: ({ open, canary }) => {
